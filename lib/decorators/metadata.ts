@@ -1,0 +1,30 @@
+import type { ProcessorOptions, ProcessOptions } from '../interfaces/processor-options.interface.js';
+import type { WorkerEventMap } from '../interfaces/worker-events.interface.js';
+import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
+
+// Reflect metadata keys
+export const PROCESSOR_METADATA = 'pgqueue:processor';
+export const PROCESS_METADATA = 'pgqueue:process';
+export const WORKER_EVENT_METADATA = 'pgqueue:worker_event';
+
+/** What `@Processor()` leaves on a class: as written, checked when processors are explored, where the class can be named. */
+export interface ProcessorMetadata {
+  readonly queue: string | ProcessorOptions;
+  readonly worker: WorkerOptions | undefined;
+}
+
+/** What each `@Process()` leaves on its method. */
+export type ProcessMetadata = ProcessOptions | string | undefined;
+
+/** What each `@OnWorkerEvent()` leaves on its method. */
+export type WorkerEventMetadata = keyof WorkerEventMap;
+
+/** A method decorator that can be stacked: each use adds an entry, in the order they are read from top to bottom. */
+export function stackable(key: string, entry: unknown): MethodDecorator {
+  return (_target, _name, descriptor: PropertyDescriptor) => {
+    const method: object = descriptor.value;
+    // of this very function: a method that overrides another brings decorators of its own
+    const below: unknown[] = Reflect.getOwnMetadata(key, method) ?? [];
+    Reflect.defineMetadata(key, [entry, ...below], method);
+  };
+}

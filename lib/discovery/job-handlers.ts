@@ -1,0 +1,88 @@
+import { WorkerHost } from '../decorators/worker-host.js';
+import type { ProcessMetadata } from '../decorators/metadata.js';
+import { DuplicateHandlerError } from '../errors/duplicate-handler.error.js';
+import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
+import { refuseOptions } from '../errors/invalid-options.error.js';
+import type { JobHandler } from '../runtime/processor-definition.js';
+import { text, timer } from '../utils/checks.js';
+import { readShape, type Refuse, type Shape } from '../utils/shape.js';
+import type { DecoratedMethod } from './decorated-methods.js';
+
+/** What a class handles: by name, and everything else. */
+export interface JobHandlers {
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly catchAll?: JobHandler;
+}
+
+interface ReadProcessOptions {
+  name: string;
+  timeout: number;
+}
+
+const CATCH_ALL = '*';
+const PROCESS_OPTIONS: Shape<ReadProcessOptions> = { name: text, timeout: timer };
+
+/**
+ * Binds the handlers of one class.
+ *
+ * @throws InvalidProcessorError for a class without any, or with two ways of handling
+ * @throws DuplicateHandlerError for two methods that would take the same jobs
+ * @throws InvalidOptionsError for options of `@Process()` that cannot be used
+ */
+export function bindHandlers(
+  label: string,
+  instance: object,
+  methods: readonly DecoratedMethod<ProcessMetadata>[],
+): JobHandlers {
+  if (instance instanceof WorkerHost)
+    return { handlers: new Map(), catchAll: bindWorkerHost(label, instance, methods) };
+  if (methods.length === 0) {
+    throw new InvalidProcessorError(
+      `${label} is a @Processor() without any handler: put @Process() on a method, or extend WorkerHost and write process(job)`,
+    );
+  }
+  const handlers = new Map<string, JobHandler>();
+  for (const { method, metadata } of methods) {
+    const { name = CATCH_ALL, timeout } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
+    const handler = bindHandler(`${label}.${method}`, instance, method, timeout);
+    const earlier = handlers.get(name);
+    if (earlier !== undefined) {
+      throw new DuplicateHandlerError(
+        `${earlier.label} and ${handler.label} both take ${nameForMessage(name)}: give one of them another name`,
+      );
+    }
+    handlers.set(name, handler);
+  }
+  const catchAll = handlers.get(CATCH_ALL);
+  handlers.delete(CATCH_ALL);
+  return catchAll === undefined ? { handlers } : { handlers, catchAll };
+}
+
+/** For messages: `jobs named 'welcome'`. */
+export function nameForMessage(name: string | undefined): string {
+  return name === undefined || name === CATCH_ALL ? 'every name that no other method takes' : `jobs named '${name}'`;
+}
+
+function readProcess(metadata: ProcessMetadata, refuse: Refuse): Partial<ReadProcessOptions> {
+  if (metadata === undefined) return {};
+  return typeof metadata === 'object' && metadata !== null
+    ? readShape(metadata, '', PROCESS_OPTIONS, refuse)
+    : { name: text(metadata, 'name', refuse) };
+}
+
+function bindWorkerHost(label: string, host: WorkerHost, methods: readonly DecoratedMethod<unknown>[]): JobHandler {
+  const [other] = methods;
+  if (other !== undefined) {
+    throw new InvalidProcessorError(
+      `${label}.${other.method}: @Process() in a class that extends WorkerHost, whose process() takes every job: use one of the two`,
+    );
+  }
+  return bindHandler(`${label}.process`, host, 'process', undefined);
+}
+
+function bindHandler(label: string, instance: object, method: string, timeout: number | undefined): JobHandler {
+  const target = instance as Record<string, JobHandler['run']>;
+  // no bind() and no rest arguments: this runs once per job
+  const run: JobHandler['run'] = (job) => target[method]!(job);
+  return timeout === undefined ? { label, run } : { label, run, timeout };
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { WorkerHost } from '../decorators/worker-host.js';
+import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
+import type { ResolvedModuleOptions } from '../interfaces/resolved-module-options.interface.js';
+import type { ProcessorDefinition } from '../runtime/processor-definition.js';
+import { PG_QUEUE_OPTIONS } from '../utils/tokens.js';
+import { findCandidates, type Candidate } from './candidate.js';
+import { findDecoratedMethods, type DecoratedMethods } from './decorated-methods.js';
+import { bindHandlers } from './job-handlers.js';
+import { isProcessor, readProcessor } from './processor-metadata.js';
+import { refuseConflicts } from './refuse-conflicts.js';
+import { bindListeners } from './worker-listeners.js';
+import { resolveWorkerOptions } from './worker-options.js';
+
+/**
+ * Finds the application's processors and binds their methods.
+ *
+ * - What is decorated runs or is refused, with class and method: nothing is ignored.
+ * - Worker options: the defaults, then the module's `worker`, then `@Processor()`'s, then the module's `processors[queue]`.
+ */
+@Injectable()
+export class ProcessorExplorer {
+  readonly #discovery: DiscoveryService;
+  readonly #scanner: MetadataScanner;
+  readonly #options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>;
+
+  constructor(
+    discovery: DiscoveryService,
+    scanner: MetadataScanner,
+    @Inject(PG_QUEUE_OPTIONS) options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>,
+  ) {
+    this.#discovery = discovery;
+    this.#scanner = scanner;
+    this.#options = options;
+  }
+
+  /** @throws InvalidProcessorError, DuplicateHandlerError, InvalidOptionsError */
+  explore(): ProcessorDefinition[] {
+    const definitions = findCandidates(this.#discovery).flatMap((candidate) => this.#define(candidate) ?? []);
+    refuseConflicts(definitions);
+    return definitions;
+  }
+
+  #define({ type, instance, isStatic }: Candidate): ProcessorDefinition | undefined {
+    const methods = findDecoratedMethods(this.#scanner, type.prototype);
+    if (!isProcessor(type)) return refuseStrays(type.name, type.prototype, methods);
+    if (!isStatic) {
+      throw new InvalidProcessorError(
+        `${type.name} is request-scoped or transient, by itself or by a dependency; processors must be singletons for now`,
+      );
+    }
+    const { queue, worker } = readProcessor(type);
+    const configured = Object.hasOwn(this.#options.processors, queue) ? this.#options.processors[queue]! : {};
+    return {
+      label: type.name,
+      queue,
+      options: resolveWorkerOptions(this.#options.worker, worker, configured),
+      ...bindHandlers(type.name, instance, methods.process),
+      listeners: bindListeners(type.name, instance, methods.events),
+    };
+  }
+}
+
+/** What looks like a processor and is none would never run. */
+function refuseStrays(label: string, prototype: object, { process, events }: DecoratedMethods): undefined {
+  const stray = process[0] ?? events[0];
+  const what = stray === process[0] ? '@Process()' : '@OnWorkerEvent()';
+  if (stray !== undefined) {
+    throw new InvalidProcessorError(
+      `${label}.${stray.method}: ${what} in a class that is no processor: put @Processor('queue') on ${label}`,
+    );
+  }
+  if (prototype instanceof WorkerHost) {
+    throw new InvalidProcessorError(`${label} extends WorkerHost and is no processor: put @Processor('queue') on it`);
+  }
+  return undefined;
+}

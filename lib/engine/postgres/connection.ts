@@ -1,0 +1,199 @@
+import pg from 'pg';
+import type { ClientConfig, Pool, PoolClient, PoolConfig, QueryResultRow } from 'pg';
+import { DatabaseUnavailableError } from '../../errors/database-unavailable.error.js';
+import type { ResolvedModuleOptions } from '../../interfaces/resolved-module-options.interface.js';
+import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
+import { pause, retryPause } from '../../utils/pause.js';
+import { isConnectionFault } from './connection-faults.js';
+import { type SchemaNames, schemaNames } from './schema-names.js';
+import { prepareDatabase } from './prepare-database.js';
+
+/** What each statement of the log runs in when the database's defaults would not do. */
+const BEGIN = 'begin isolation level read committed read write';
+
+/**
+ * The process's pool and the statements that go through it.
+ *
+ * - A pool of the application's own is used and never closed; an error of an idle client never ends the process.
+ * - Nothing depends on a session: no named statement, no setting that outlives its transaction. PgBouncer in
+ *   transaction mode will do.
+ * - A connection is tried for until the deadline; a statement is sent once, whatever becomes of it.
+ */
+export class PgConnection {
+  readonly names: SchemaNames;
+  readonly #options: ResolvedModuleOptions;
+  readonly #pool: Pool;
+  #wrapped = false;
+  #closed: Promise<void> | undefined;
+  readonly #closing = new AbortController();
+  readonly #onIdleError = (error: Error): void => {
+    // the pool drops the client by itself; the next statement gets another
+    if (this.#options.logger !== false) this.#options.logger.debug?.(`An idle connection was lost: ${error.message}`);
+  };
+
+  constructor(options: ResolvedModuleOptions) {
+    this.#options = options;
+    this.names = schemaNames(options.schema);
+    this.#pool = options.pool ?? new pg.Pool(poolConfig(options));
+    this.#pool.on('error', this.#onIdleError);
+  }
+
+  /** How long a statement may try to reach the database: ms. */
+  get patience(): number {
+    return this.#options.connectTimeout;
+  }
+
+  /** Where a connection of one's own goes: as `listen` says, or as the pool. */
+  get listenConfig(): ClientConfig {
+    const { listen } = this.#options;
+    if (typeof listen === 'string') return { connectionString: listen };
+    if (listen !== undefined && listen !== false) return listen;
+    // the pool keeps secrets where a spread does not see them
+    const { options } = this.#pool;
+    return { ...options, password: options.password, ssl: options.ssl };
+  }
+
+  /**
+   * Reaches the database and makes sure of the schema.
+   *
+   * @throws DatabaseUnavailableError, StandbyError, SchemaVersionError; closed then.
+   */
+  async start(): Promise<void> {
+    try {
+      this.#wrapped = await prepareDatabase(this, this.#options);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  /** Runs one statement, in a transaction of its own. */
+  async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return this.use(async (client) => {
+      if (!this.#wrapped) return (await client.query<Row>(text, values)).rows;
+      return inTransaction(client, async () => (await client.query<Row>(text, values)).rows);
+    });
+  }
+
+  /** Runs several statements in one transaction. */
+  async transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.use((client) => inTransaction(client, () => work(client)));
+  }
+
+  /**
+   * Lends a client; drops it when the connection breaks or `patience` runs out.
+   *
+   * @throws DatabaseUnavailableError, which says whether anything was sent.
+   */
+  async use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.patience;
+    const client = await this.#acquire(deadline);
+    let lost: Error | undefined;
+    const onError = (error: Error): void => {
+      lost = error;
+    };
+    client.on('error', onError);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          lost = new Error(`no answer within ${this.patience} ms`);
+          reject(lost);
+        }, deadline - performance.now());
+      });
+      return await Promise.race([work(client), late]);
+    } catch (error) {
+      if (lost === undefined && !isConnectionFault(error)) throw error;
+      lost ??= error as Error;
+      throw new DatabaseUnavailableError(`The connection to the database broke: ${(error as Error).message}`, true, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+      client.off('error', onError);
+      client.release(lost ?? false);
+    }
+  }
+
+  /** A client of the pool, tried for until the deadline with growing pauses. */
+  async #acquire(deadline: number): Promise<PoolClient> {
+    for (let tries = 0; ; tries++) {
+      try {
+        if (this.#closing.signal.aborted) throw new Error('the connection is closed');
+        return await this.#connect(deadline);
+      } catch (error) {
+        const left = deadline - performance.now();
+        if (!isConnectionFault(error) && !(error instanceof TooLate) && !this.#closing.signal.aborted) throw error;
+        const wait = retryPause(tries);
+        if (wait >= left || this.#closing.signal.aborted) {
+          throw new DatabaseUnavailableError(
+            `The database could not be reached${this.#closing.signal.aborted ? '' : ` within ${this.patience} ms`}: ${describe(error)}`,
+            false,
+            { cause: error },
+          );
+        }
+        await pause(wait, this.#closing.signal);
+      }
+    }
+  }
+
+  async #connect(deadline: number): Promise<PoolClient> {
+    // the pool's own time-out is the user's to set: a connection that comes too late is given back
+    const connecting = this.#pool.connect();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new TooLate()), deadline - performance.now());
+    });
+    try {
+      return await Promise.race([connecting, late]);
+    } catch (error) {
+      if (error instanceof TooLate) {
+        connecting.then((client) => client.release()).catch(() => undefined);
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#options.pool === undefined) await this.#pool.end();
+    // an owned pool may still report the end of its idle clients
+    else this.#pool.off('error', this.#onIdleError);
+  }
+}
+
+class TooLate extends Error {
+  constructor() {
+    super('no connection became free');
+  }
+}
+
+async function inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
+  await client.query(BEGIN);
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+function poolConfig({ connection }: ResolvedModuleOptions): PoolConfig {
+  const given: PoolConfig = typeof connection === 'string' ? { connectionString: connection } : { ...connection };
+  return { keepAlive: true, application_name: 'pgqueue', ...given };
+}
+
+function describe(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

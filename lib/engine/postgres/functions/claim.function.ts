@@ -1,0 +1,250 @@
+import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../schema-names.js';
+
+/** Moves of jobs nobody here handles, at most, in one claim: a rolling deploy must not move a backlog of a million. */
+const MAX_MOVES = 100;
+/** In-progress transactions in a cursor's snapshot beyond which an idle claim saves its window: each costs a probe. */
+const MANY_RUNNING = 8;
+
+/** The runs of one stretch of a lane, packed into one row: a claim of 500 then costs one row each way. */
+const takeStretch = (s: string): string => `
+      select count(*) as n, array_agg(e.job_id) as job_ids, array_agg(e.run) as runs,
+             (array_agg(e.txid))[count(*)::int] as txid, sum(e.size)::bigint as size,
+             count(*) filter (where not e.name = any(_names)) as strangers,
+             array_agg(e.attempt)::text as attempts, array_agg(e.max_attempts)::text as max_attempts,
+             array_agg(e.created)::text as created, json_agg(e.name)::text as names,
+             case when count(e.options) > 0 then json_agg(e.options)::text end as options,
+             case when count(e.meta) > 0 then json_agg(e.meta)::text end as meta,
+             string_agg(e.payload, ${PACK_SEPARATOR_SQL}) as payloads
+        into _t
+        from (
+          select f.*, sum(f.size) over (rows unbounded preceding) as so_far
+            from (
+              select e.txid, e.job_id, e.run, e.attempt, e.max_attempts, e.name, e.payload, e.options, e.meta,
+                     (date_part('epoch', e.created_at) * 1000)::bigint as created, octet_length(e.payload) as size
+                from ${s}.entry e
+               where e.queue_id = _queue_id and e.lane = _lane
+                 and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
+                 and e.txid <> all(_w.rest)
+                 and (not _picky or (
+                   (_names is null or e.name = any(_names))
+                   and not exists (select from ${s}.result r
+                     where r.queue_id = _queue_id and r.job_id = e.job_id and r.run = e.run and r.revoked)))
+               order by e.txid, e.job_id limit _left
+            ) f
+        ) e (txid, job_id, run, attempt, max_attempts, name, payload, options, meta, created, size, so_far)
+       where e.so_far - e.size < _bytes_left`;
+
+/** Where a stretch ends when some of its runs cannot be taken: a prefix, up to the bytes and the moves that are left. */
+const cutStretch = (s: string): string => `
+            select count(*), max(c.seen) as seen,
+                   (array_agg(c.txid order by c.txid, c.job_id))[count(*)::int] as txid,
+                   (array_agg(c.job_id order by c.txid, c.job_id))[count(*)::int] as job_id,
+                   coalesce(array_agg(c.job_id order by c.txid, c.job_id) filter (where c.stranger), '{}') as strangers,
+                   coalesce(array_agg(c.run order by c.txid, c.job_id) filter (where c.stranger), '{}') as stranger_runs
+              into _cut
+              from (
+                select p.txid, p.job_id, p.run, p.stranger, p.size, count(*) over () as seen,
+                       count(*) filter (where p.stranger) over place as strangers, sum(p.size) over place as so_far
+                  from (
+                    select e.txid, e.job_id, e.run,
+                           r.revoked is null and _names is not null and not e.name = any(_names) as stranger,
+                           case when r.revoked is null and (_names is null or e.name = any(_names))
+                                then octet_length(e.payload) else 0 end as size
+                      from ${s}.entry e
+                      left join lateral (select x.revoked from ${s}.result x
+                        where x.queue_id = _queue_id and x.job_id = e.job_id and x.run = e.run and x.revoked limit 1) r on true
+                     where e.queue_id = _queue_id and e.lane = _lane
+                       and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
+                       and e.txid <> all(_w.rest)
+                     order by e.txid, e.job_id limit _left
+                  ) p
+                window place as (order by p.txid, p.job_id rows unbounded preceding)
+              ) c
+             where c.strangers <= _moves_left and c.so_far - c.size < _bytes_left`;
+
+/** Moves the strangers of a stretch to the lanes of their names: the same job, its next run, no attempt charged. */
+const moveStrangers = (s: string): string => `
+            for _m in
+              select e.job_id, e.run, ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint)) as lane
+                from unnest(_cut.strangers, _cut.stranger_runs) j (job_id, run)
+                join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run and e.lane = _lane
+               order by e.txid, e.job_id
+            loop
+              ${perSegment(
+                '_entry_seg',
+                (i) => `
+              insert into ${s}.entry_${i} (queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta)
+              select e.queue_id, _m.lane, e.job_id, e.created_at, e.run + 1, e.attempt, e.max_attempts, e.lost, e.name, e.payload, e.options, e.meta
+                from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _m.job_id and e.run = _m.run;`,
+              )}
+              ${perSegment(
+                '_result_seg',
+                (i) => `
+              insert into ${s}.result_${i} (queue_id, job_id, run, state) values (_queue_id, _m.job_id, _m.run, 'm');`,
+              )}
+              _moves_left := _moves_left - 1;
+              _moved_to := _moved_to || _m.lane;
+            end loop;`;
+
+/**
+ * Hands out up to `want` runs to a worker: appends one lease for each lane it takes from, which is the lane's cursor.
+ *
+ * - Alone in its transaction, READ COMMITTED. Locks first, each in a statement of its own: the reclaim guard (shared),
+ *   the worker's (shared), the queue's (exclusive).
+ * - One snapshot for all lanes, taken after the locks and before the first write (trap 1: a transaction's own id never
+ *   counts as in progress in its own snapshot, so what it appended before would fall behind the cursor).
+ * - Lanes are read from their cursor on, over every segment of the ring (trap 3), by (queue_id, lane, txid, job_id).
+ * - A run that ended while it waited is passed over; one whose name is not in `names` is moved to its name's lane.
+ * - Nothing is written when nothing was found, unless finding that out was expensive.
+ * - `again`: the answer to claim `claim_no` was lost; if it was made, the same leases are returned.
+ *
+ * `lanes`: those to look at, in this order; null finds the ones in use. Returns one row for each stretch of a lease, and
+ * a last one without a lane that says when, in which snapshot, and whether more may be waiting.
+ */
+export const claim = ({ schema: s, channel }: SchemaNames): string => `
+create function ${s}.claim(
+  _queue_id int, _worker uuid, _claim_no bigint, _want int, _max_bytes bigint, _lanes int[], _names text[], _again boolean
+) returns table (
+  lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
+  names text, options text, meta text, payloads text, status text
+) language plpgsql ${PINNED_PLAN} as $fn$
+#variable_conflict use_column
+declare
+  _now pg_snapshot;
+  _entry_seg smallint; _result_seg smallint; _lease_seg smallint;
+  _revocations boolean; _picky boolean;
+  _lane int; _c record; _w record; _m record;
+  _t record; _cut record;
+  _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
+  _lo_txid xid8; _lo_job bigint; _hi_txid xid8; _hi_job bigint;
+  _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
+  _ids bigint[]; _runs smallint[]; _passed boolean; _exhausted boolean; _cut_by text;
+  _open int[] := '{}'; _moved_to int[] := '{}'; _at timestamptz;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
+    raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
+      hint = 'call it outside of a transaction block, or in one that has written nothing';
+  end if;
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text));
+  perform pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
+  if not exists (select from ${s}.worker w where w.worker = _worker and not w.dead) then
+    raise exception 'worker % was declared dead', _worker using errcode = '${SqlState.workerDead}',
+      hint = 'start again with a new id';
+  end if;
+  -- a lease that is lost in a crash only means that its jobs are handed out again
+  perform set_config('synchronous_commit', 'off', true);
+  select pg_current_snapshot(), clock_timestamp() into _now, _at;
+
+  if _again then
+    return query select * from ${s}.claimed(_queue_id, _worker, _claim_no);
+    if found then
+      return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
+        null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _lanes, '{}');
+      return;
+    end if;
+  end if;
+
+  if exists (select from ${s}.queue q where q.queue_id = _queue_id and q.paused) then
+    _lanes := '{}';
+  end if;
+  select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
+  select r.current into _result_seg from ${s}.ring r where r.ring = 'result';
+  select r.current into _lease_seg from ${s}.ring r where r.ring = 'lease';
+  _revocations := exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked);
+  if _lanes is null then
+    _lanes := ${s}.lanes_in_use(_queue_id, _names, _claim_no);
+  elsif _names is not null and (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
+    -- a name's lane is only for those who handle the name: here its jobs would be strangers without end
+    _lanes := array(select l.lane from unnest(_lanes) with ordinality l (lane, i)
+      left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
+      where special.lane is null or special.kind <> 'n' or special.name = any(_names) order by l.i);
+  end if;
+
+  foreach _lane in array _lanes loop
+    if _left <= 0 or _bytes_left <= 0 or _moves_left <= 0 then
+      _open := _open || _lane;
+      continue;
+    end if;
+    select l.n, l.s0, l.s1, l.pos_txid, l.pos_job into _c
+      from ${s}.lease l where l.queue_id = _queue_id and l.lane = _lane order by l.n desc limit 1;
+    if not found then
+      _c.n := 0; _older := '1:1:'; _newer := _now; _is_last := true; _pos_txid := null; _pos_job := null;
+    elsif _c.pos_txid is null then
+      _older := _c.s1; _newer := _now; _is_last := true; _pos_txid := null; _pos_job := null;
+    else
+      _older := _c.s0; _newer := _c.s1; _is_last := false; _pos_txid := _c.pos_txid; _pos_job := _c.pos_job;
+    end if;
+    _ids := '{}'; _runs := '{}'; _passed := false;
+
+    <<windows>>
+    loop
+      _exhausted := true;
+      _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_job);
+      for _i in 1 .. cardinality(_w.lo_txids) loop
+        _lo_txid := _w.lo_txids[_i]; _lo_job := _w.lo_jobs[_i]; _hi_txid := _w.hi_txids[_i]; _hi_job := _w.hi_jobs[_i];
+        loop
+          _picky := _revocations;
+          _cut_by := null;
+          if not _picky then${takeStretch(s)};
+            _picky := _names is not null and _t.strangers > 0;
+            if not _picky and _t.n > 0 then
+              _pos_txid := _t.txid; _pos_job := _t.job_ids[_t.n::int];
+              _cut_by := case when _t.n >= _left then 'limit' when _t.size >= _bytes_left then 'bytes' end;
+            end if;
+          end if;
+          if _picky then${cutStretch(s)};
+            if _cut.count > 0 then
+              _passed := true;
+              _pos_txid := _cut.txid; _pos_job := _cut.job_id;
+              _hi_txid := _pos_txid; _hi_job := _pos_job + 1;
+              _cut_by := case when _cut.count < _cut.seen or _cut.seen >= _left then 'limit' end;${moveStrangers(s)}
+            end if;${takeStretch(s)};
+          end if;
+          if _t.n > 0 then
+            _passed := true;
+            _ids := _ids || _t.job_ids; _runs := _runs || _t.runs;
+            _left := _left - _t.n; _bytes_left := _bytes_left - _t.size;
+            return query select _lane, _c.n + 1, _result_seg, _t.job_ids::text, _t.runs::text, _t.attempts, _t.max_attempts,
+              _t.created, _t.names, _t.options, _t.meta, _t.payloads, null::text;
+          end if;
+          exit when _cut_by is null;
+          if _left <= 0 or _bytes_left <= 0 or _moves_left <= 0 then
+            _exhausted := false;
+            -- the range goes on from its position alone; among the stragglers the older snapshot is still needed
+            if _i > _w.stragglers then
+              _older := null;
+            end if;
+            exit windows;
+          end if;
+          _lo_txid := _pos_txid; _lo_job := _pos_job; _hi_txid := _w.hi_txids[_i]; _hi_job := _w.hi_jobs[_i];
+        end loop;
+      end loop;
+      exit when _is_last;
+      _older := _newer; _newer := _now; _is_last := true; _pos_txid := null; _pos_job := null;
+    end loop;
+
+    if not _exhausted then
+      _open := _open || _lane;
+    end if;
+    if _passed or (_c.n > 0 and pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1)
+        and (select count(*) from pg_snapshot_xip(_c.s1)) > ${MANY_RUNNING}
+        and _c.s1::text <> _now::text) then
+      ${perSegment(
+        '_lease_seg',
+        (i) => `
+      insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, pos_txid, pos_job, s0, s1, result_seg, job_ids, runs)
+      values (_queue_id, _lane, _c.n + 1, _worker, _claim_no, _at,
+              case when not _exhausted then _pos_txid end, case when not _exhausted then _pos_job end,
+              case when not _exhausted then _older end, _newer, _result_seg, _ids, _runs);`,
+      )}
+    end if;
+  end loop;
+
+  if cardinality(_moved_to) > 0 then
+    perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
+  end if;
+  return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
+    null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _open, _moved_to);
+end
+$fn$`;

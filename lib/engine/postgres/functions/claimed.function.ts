@@ -1,0 +1,39 @@
+import { PACK_SEPARATOR_SQL, PINNED_PLAN, type SchemaNames } from '../schema-names.js';
+
+/**
+ * The leases that one claim of one worker made, in claim()'s form, for a claim whose answer was lost. Rare: it reads
+ * the queue's leases without an index of its own, which every claim would have to pay for.
+ */
+export const claimed = ({ schema: s }: SchemaNames): string => `
+create function ${s}.claimed(_queue_id int, _worker uuid, _claim_no bigint) returns table (
+  lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
+  names text, options text, meta text, payloads text, status text
+) language sql stable ${PINNED_PLAN} as $fn$
+select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts, t.created, t.names, t.options, t.meta, t.payloads, null
+  from ${s}.lease l,
+  lateral (
+    select array_agg(e.job_id order by j.i)::text as job_ids, array_agg(e.run order by j.i)::text as runs,
+           array_agg(e.attempt order by j.i)::text as attempts, array_agg(e.max_attempts order by j.i)::text as max_attempts,
+           array_agg((date_part('epoch', e.created_at) * 1000)::bigint order by j.i)::text as created,
+           json_agg(e.name order by j.i)::text as names,
+           case when count(e.options) > 0 then json_agg(e.options order by j.i)::text end as options,
+           case when count(e.meta) > 0 then json_agg(e.meta order by j.i)::text end as meta,
+           string_agg(e.payload, ${PACK_SEPARATOR_SQL} order by j.i) as payloads
+      from unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
+      join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run
+  ) t
+ where l.queue_id = _queue_id and l.worker = _worker and l.claim_no = _claim_no and cardinality(l.job_ids) > 0
+ order by l.at, l.lane
+$fn$`;
+
+/** What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes moved to. */
+export const claimStatus = ({ schema: s }: SchemaNames): string => `
+create function ${s}.claim_status(_at timestamptz, _now pg_snapshot, _open int[], _moved_to int[]) returns text
+language sql stable
+return json_build_object(
+  'at', date_part('epoch', _at) * 1000,
+  'xmin', pg_snapshot_xmin(_now)::text,
+  'xmax', pg_snapshot_xmax(_now)::text,
+  'open', _open,
+  'moved', _moved_to
+)::text`;

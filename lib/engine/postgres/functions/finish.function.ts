@@ -1,0 +1,138 @@
+import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, SEGMENTS, type SchemaNames } from '../schema-names.js';
+
+const CARRIED = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
+
+/** Ends the accepted runs in one segment of results: the one their lease names, which their claim chose. */
+const endInSegment = (s: string, segment: number): string => `
+  if ${segment} = any(_segs) then
+    with ended as (
+      insert into ${s}.result_${segment} (queue_id, job_id, run, state, ran_ms, output)
+      select _queue_id, j.job_id, j.run, coalesce(j.state, 'c')::"char", j.ran_ms, j.output
+        from unnest(_job_ids::bigint[], _runs::smallint[], _leases::int[], _states::text[], _ran::int[],
+                    string_to_array(_outputs, ${PACK_SEPARATOR_SQL}, ''))
+             j (job_id, run, lease, state, ran_ms, output)
+       where _segs[j.lease] = ${segment}
+       order by j.job_id, j.run
+      on conflict do nothing
+      returning job_id, run
+    )
+    select _ended || coalesce(array_agg(job_id), '{}'), _ended_runs || coalesce(array_agg(run), '{}')
+      into _ended, _ended_runs from ended;
+  end if;`;
+
+/**
+ * Ends runs, in one statement for a batch: an appended result each, and what follows from it.
+ *
+ * - Fenced: only while the lease stands (this worker's, by lane and n) and the run has no result.
+ * - Sorted by (job_id, run), or two batches could deadlock; with a short lock_timeout.
+ * - It may be repeated until it is answered: a run this worker ended itself is not refused, and nothing follows twice.
+ *
+ * Parallel arrays as text: `job_ids`, `runs`, `leases` (the position in `lanes` and `ns`), `ran` (ms), `states` (null
+ * entries: completed), `outputs` (packed; null: none has one). `next` is a JSON object that says by "job:run" what follows
+ * for those that do not simply complete: delay (ms; the next run is delayed), to ('home', 'front', 'name'; it is
+ * appended), reason (the job is dead); charge (0 or 1 attempts), error, ran.
+ *
+ * Returns what was not accepted: the state that stands, or null when the lease does not.
+ */
+export const finish = ({ schema: s }: SchemaNames): string => `
+create function ${s}.finish(
+  _queue_id int, _worker uuid, _lanes text, _ns text,
+  _job_ids text, _runs text, _leases text, _ran text, _states text, _outputs text, _next text
+) returns table (job_id text, run smallint, state text)
+language plpgsql ${PINNED_PLAN} as $fn$
+#variable_conflict use_column
+declare
+  _segs smallint[];
+  _ended bigint[] := '{}'; _ended_runs smallint[] := '{}';
+begin
+  perform set_config('lock_timeout', '1000', true);
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  select array_agg(l.result_seg order by u.i) into _segs
+    from unnest(_lanes::int[], _ns::bigint[]) with ordinality u (lane, n, i)
+    left join lateral (select x.result_seg from ${s}.lease x
+      where x.queue_id = _queue_id and x.lane = u.lane and x.n = u.n and x.worker = _worker) l on true;
+${SEGMENTS.map((segment) => endInSegment(s, segment)).join('')}
+
+  if _next is not null and cardinality(_ended) > 0 then
+    perform ${s}.follow(_queue_id, _ended, _ended_runs, _next::jsonb);
+  end if;
+  if cardinality(_ended) < cardinality(_job_ids::bigint[]) then
+    return query
+      select j.job_id::text, j.run, (select r.state::text from ${s}.result r
+               where _segs[j.lease] is not null and r.queue_id = _queue_id and r.job_id = j.job_id and r.run = j.run limit 1)
+        from unnest(_job_ids::bigint[], _runs::smallint[], _leases::int[]) j (job_id, run, lease)
+       where not exists (select from unnest(_ended, _ended_runs) e (job_id, run) where e.job_id = j.job_id and e.run = j.run);
+  end if;
+end
+$fn$`;
+
+/** What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. */
+export const follow = ({ schema: s, channel }: SchemaNames): string => `
+create function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs smallint[], _next jsonb) returns void
+language plpgsql ${PINNED_PLAN} as $fn$
+declare
+  _segment smallint;
+  _lanes int[];
+begin
+  if exists (select from jsonb_each(_next) x where x.value->'delay' is not null) then
+    select r.current into _segment from ${s}.ring r where r.ring = 'delayed';
+    ${perSegment(
+      '_segment',
+      (i) => `
+    insert into ${s}.delayed_${i} (${CARRIED}, run_at)
+    select n.queue_id, n.lane, n.job_id, n.created_at, n.run, n.attempt, n.max_attempts, n.lost, n.name, n.payload, n.options, n.meta,
+           clock_timestamp() + (n.how->>'delay')::float8 * interval '1 millisecond'
+      from ${s}.next_runs(_queue_id, _ended, _ended_runs, _next, 'delay') n;`,
+    )}
+  end if;
+  if exists (select from jsonb_each(_next) x where x.value->'to' is not null) then
+    select r.current into _segment from ${s}.ring r where r.ring = 'entry';
+    ${perSegment(
+      '_segment',
+      (i) => `
+    with appended as (
+      insert into ${s}.entry_${i} (${CARRIED})
+      select n.queue_id, n.lane, n.job_id, n.created_at, n.run, n.attempt, n.max_attempts, n.lost, n.name, n.payload, n.options, n.meta
+        from ${s}.next_runs(_queue_id, _ended, _ended_runs, _next, 'to') n
+      returning lane
+    )
+    select array_agg(distinct a.lane) into _lanes from appended a;`,
+    )}
+    perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_lanes) l;
+  end if;
+  if exists (select from jsonb_each(_next) x where x.value->'reason' is not null) then
+    insert into ${s}.dead (queue_id, job_id, run, attempt, max_attempts, lost, lane, created_at, ran_ms, reason, name, payload, options, meta)
+    select n.queue_id, n.job_id, n.run - 1, n.attempt, n.max_attempts, n.lost, n.lane, n.created_at,
+           (n.how->>'ran')::int, n.how->>'reason', n.name, n.payload, n.options, n.meta
+      from ${s}.next_runs(_queue_id, _ended, _ended_runs, _next, 'reason') n
+    on conflict do nothing;
+  end if;
+end
+$fn$`;
+
+/** The runs that follow in one way ('delay', 'to' or 'reason'), made of the ones that ended; earlier errors travel in `meta`. */
+export const nextRuns = ({ schema: s }: SchemaNames): string => `
+create function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs smallint[], _next jsonb, _way text) returns table (
+  queue_id int, lane int, job_id bigint, created_at timestamptz, run smallint, attempt smallint, max_attempts smallint,
+  lost smallint, name text, payload text, options jsonb, meta jsonb, how jsonb
+) language plpgsql ${PINNED_PLAN} as $fn$
+#variable_conflict use_column
+begin
+  return query
+  select e.queue_id,
+         case x.how->>'to'
+           when 'front' then -1 - ${s}.home_lane(e.lane)
+           when 'name' then ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint))
+           else ${s}.home_lane(e.lane) end,
+         e.job_id, e.created_at, (e.run + 1)::smallint, (e.attempt + coalesce((x.how->>'charge')::int, 0))::smallint,
+         e.max_attempts, e.lost, e.name, e.payload, e.options,
+         case when x.how->'error' is null then e.meta
+              else jsonb_set(coalesce(e.meta, '{}'), '{errors}', coalesce(e.meta->'errors', '[]') || (x.how->'error')) end,
+         x.how
+    from unnest(_ended, _ended_runs) d (job_id, run)
+   cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x
+    join ${s}.entry e on e.queue_id = _queue_id and e.job_id = d.job_id and e.run = d.run
+   where x.how->_way is not null
+   order by e.txid, e.job_id;
+end
+$fn$`;

@@ -1,0 +1,20 @@
+import { functions } from '../functions/index.js';
+import type { Migration } from './migration.js';
+import { tables } from './tables.js';
+
+/** The log: entries, leases, results, delayed jobs, and the functions that work on them. */
+export const log: Migration = {
+  version: 1,
+  name: 'log',
+  compatibleFrom: 1,
+  up: (names) => [
+    `create table ${names.schema}.schema_version (
+  only_row boolean primary key default true check (only_row),
+  version int not null,
+  compatible_from int not null,
+  migrated_at timestamptz not null default now()
+)`,
+    ...tables(names),
+    ...functions(names),
+  ],
+};

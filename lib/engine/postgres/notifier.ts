@@ -1,0 +1,84 @@
+import type { PgConnection } from './connection.js';
+
+/** In callers' transactions a queue is notified about at most once in this time, by this process: ms. */
+const ALONG_EVERY = 20;
+
+/**
+ * Tells workers that there is something to do.
+ *
+ * - Never inside the transaction that adds, where it can be avoided: NOTIFY makes commits wait for each other across the
+ *   whole database. What is added without a transaction is notified about after its commit; one notification at a time
+ *   is under way, and whatever comes meanwhile shares the next.
+ * - Inside a caller's transaction at most once in 20 ms for a queue; what was left out is made up for afterwards, and a
+ *   worker that is woken looks again for as long as transactions are open that were open then.
+ * - It only saves time: a notification that is lost is found by the poll. Workers of this process are told directly.
+ */
+export class Notifier {
+  readonly #connection: PgConnection;
+  readonly #alongTransactions: boolean;
+  readonly #pending = new Set<string>();
+  readonly #lastAlong = new Map<number, number>();
+  readonly #listeners = new Set<(wakes: readonly string[]) => void>();
+  #sending = false;
+  #makesUp = false;
+
+  constructor(connection: PgConnection, options: { alongTransactions: boolean }) {
+    this.#connection = connection;
+    this.#alongTransactions = options.alongTransactions;
+  }
+
+  /** Calls back for what this process itself has added. Returns what ends that. */
+  onLocal(listener: (wakes: readonly string[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  committed(wakes: readonly string[]): void {
+    if (wakes.length === 0) return;
+    for (const wake of wakes) this.#pending.add(wake);
+    for (const listener of this.#listeners) listener(wakes);
+    void this.#send();
+  }
+
+  /** Whether the next add in a caller's transaction carries its notification. */
+  mayNotifyAlong(queueId: number): boolean {
+    if (!this.#alongTransactions) return false;
+    const now = performance.now();
+    if (now - (this.#lastAlong.get(queueId) ?? -Infinity) < ALONG_EVERY) return false;
+    this.#lastAlong.set(queueId, now);
+    return true;
+  }
+
+  /** What was added in a transaction that may still be open, without a notification: made up for in a while. */
+  uncommitted(wakes: readonly string[]): void {
+    for (const wake of wakes) this.#pending.add(wake);
+    if (this.#makesUp) return;
+    this.#makesUp = true;
+    setTimeout(() => {
+      this.#makesUp = false;
+      const due = [...this.#pending];
+      for (const listener of this.#listeners) listener(due);
+      void this.#send();
+    }, ALONG_EVERY).unref();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    try {
+      while (this.#pending.size > 0) {
+        const wakes = [...this.#pending].join(' ');
+        this.#pending.clear();
+        await this.#connection.query(
+          `select set_config('synchronous_commit', 'off', true), ${this.#connection.names.schema}.notify_once($1)`,
+          [wakes],
+        );
+      }
+    } catch {
+      // the poll finds what this would have announced, and whoever uses the connection next reports it
+      this.#pending.clear();
+    } finally {
+      this.#sending = false;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { hostname } from 'node:os';
+import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { WorkerDeadError } from '../../errors/worker-dead.error.js';
+import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
+import type {
+  Claim,
+  ClaimRequest,
+  HandledNames,
+  Promotion,
+  Refusal,
+  RunOutcome,
+  WorkerEngine,
+} from '../worker-engine.interface.js';
+import { type ClaimRow, unpackClaim } from './claim-unpacking.js';
+import type { PgConnection } from './connection.js';
+import { sqlState } from './connection-faults.js';
+import type { Notifier } from './notifier.js';
+import { packOutcomes } from './outcome-packing.js';
+import type { QueueIds } from './queue-ids.js';
+import { SqlState } from './schema-names.js';
+
+/** The log's processing side: one statement a method. */
+export class PostgresWorkerEngine implements WorkerEngine {
+  readonly #connection: PgConnection;
+  readonly #queues: QueueIds;
+  readonly #notifier: Notifier;
+
+  constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier) {
+    this.#connection = connection;
+    this.#queues = queues;
+    this.#notifier = notifier;
+  }
+
+  isDataError(error: unknown): boolean {
+    // data exceptions, broken constraints, limits of the program
+    return /^(22|23|54)...$/.test(sqlState(error) ?? '');
+  }
+
+  async ensureQueue(name: string): Promise<number> {
+    return this.#queues.ensure(name);
+  }
+
+  onLocalWake(listener: (wakes: readonly string[]) => void): () => void {
+    return this.#notifier.onLocal(listener);
+  }
+
+  async register(worker: string, handles: HandledNames, listening: boolean): Promise<void> {
+    await this.#call('register_worker($1, $2, $3, $4, $5)', [
+      worker,
+      hostname(),
+      process.pid,
+      JSON.stringify(handles),
+      listening,
+    ]);
+  }
+
+  async beat(worker: string, inFlight: number, listening: boolean): Promise<boolean> {
+    const [row] = await this.#call<{ alive: boolean }>('beat($1, $2, $3) as alive', [worker, inFlight, listening]);
+    return row!.alive;
+  }
+
+  async retire(worker: string): Promise<void> {
+    await this.#call('retire_worker($1)', [worker]);
+  }
+
+  async claim(worker: string, request: ClaimRequest): Promise<Claim> {
+    const { queueId, claimNo, want, maxBytes, lanes, names, again } = request;
+    try {
+      const rows = await this.#connection.query<ClaimRow>(
+        `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
+from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [queueId, worker, claimNo, want, maxBytes, lanes, names, again],
+      );
+      return unpackClaim(rows);
+    } catch (error) {
+      if (sqlState(error) === SqlState.workerDead) throw new WorkerDeadError((error as Error).message);
+      throw error;
+    }
+  }
+
+  async finish(worker: string, queueId: number, outcomes: readonly RunOutcome[]): Promise<Refusal[]> {
+    const rows = await this.#connection.query<{ job_id: string; run: number; state: string | null }>(
+      `select job_id, run, state from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      [queueId, worker, ...packOutcomes(outcomes)],
+    );
+    return rows.map(({ job_id, run, state }) => ({ key: job_id, run, state }));
+  }
+
+  async promote(queueId: number, limit: number): Promise<Promotion> {
+    const [row] = await this.#connection.query<{
+      lanes: number[];
+      next_due: number | null;
+      more: boolean;
+      now: number;
+    }>(`select lanes, next_due, more, now from ${this.#connection.names.schema}.promote($1, $2)`, [queueId, limit]);
+    const { lanes, next_due, more, now } = row!;
+    return { lanes, more, nextDueIn: next_due === null ? null : Math.max(0, next_due - now) };
+  }
+
+  async completeIn(
+    executor: SqlExecutor,
+    worker: string,
+    queueId: number,
+    outcome: Pick<RunOutcome, 'key' | 'run' | 'lease' | 'ran' | 'output'>,
+  ): Promise<void> {
+    const { key, run, lease, ran, output } = outcome;
+    const { schema } = this.#connection.names;
+    try {
+      await executor.query(
+        `select ${schema}.complete_in($1::text::int, $2::text::uuid, $3::text::int, $4::text::bigint, $5::text::bigint,
+ $6::text::smallint, $7::text::int, $8::text) as state`,
+        [String(queueId), worker, String(lease.lane), lease.n, key, String(run), String(Math.round(ran)), output],
+      );
+    } catch (error) {
+      if (sqlState(error) !== SqlState.leaseLost) throw error;
+      throw new LeaseLostError((error as Error).message, { cause: error });
+    }
+  }
+
+  async #call<Row extends object>(call: string, values: unknown[]): Promise<Row[]> {
+    return this.#connection.query<Row>(`select ${this.#connection.names.schema}.${call}`, values);
+  }
+}

@@ -1,0 +1,53 @@
+import { quoteIdentifier } from '../../utils/quote-identifier.js';
+
+/** How the SQL of one installation names things: the schema is a parameter, nothing depends on `search_path`. */
+export interface SchemaNames {
+  /** The schema, as it is. */
+  readonly name: string;
+  /** The schema, quoted. */
+  readonly schema: string;
+  /** The schema as a string literal. */
+  readonly literal: string;
+  /** The LISTEN channel, unquoted. */
+  readonly channel: string;
+}
+
+export function schemaNames(schema: string): SchemaNames {
+  return {
+    name: schema,
+    schema: quoteIdentifier(schema),
+    literal: `'${schema.replaceAll("'", "''")}'`,
+    channel: `${schema}_wake`,
+  };
+}
+
+/** How many segments a ring has: one current, one retained, one being emptied. */
+export const RING_SIZE = 3;
+export const SEGMENTS: readonly number[] = Array.from({ length: RING_SIZE }, (_, i) => i);
+
+/** The same statement once for each segment, as branches of a PL/pgSQL `if`: static, so that each keeps its cached plan. */
+export function perSegment(variable: string, statement: (segment: number) => string): string {
+  const branches = SEGMENTS.map(
+    (segment) => `${segment === 0 ? 'if' : 'elsif'} ${variable} = ${segment} then\n${statement(segment)}`,
+  );
+  return `${branches.join('\n')}\nend if;`;
+}
+
+/**
+ * Settings of the functions that read the log: fresh and truncated tables have no statistics, and a plan that was
+ * cached on an empty segment must not scan it when it is full.
+ */
+export const PINNED_PLAN = `set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan`;
+
+/** Between the parts of a packed text: it cannot occur in JSON, where control characters are escaped. */
+export const PACK_SEPARATOR = '\u001e';
+export const PACK_SEPARATOR_SQL = 'chr(30)';
+
+/** SQLSTATEs the functions of the log raise. */
+export const SqlState = {
+  leaseLost: 'PQ001',
+  workerDead: 'PQ002',
+  wrongTransaction: 'PQ003',
+  duplicateKey: 'PQ004',
+  invalidJob: 'PQ005',
+} as const;

@@ -1,0 +1,26 @@
+/** What a wake-up says: a queue has something in a lane, or something delayed that is due at a time (epoch ms). */
+export type Wake =
+  { readonly queueId: number; readonly lane: number } | { readonly queueId: number; readonly dueAt: number };
+
+/** `queue:lane` or `queue:d:ms`; undefined for anything else on the channel. */
+export function parseWake(text: string): Wake | undefined {
+  const parts = /^(\d+):(?:(-?\d+)|d:(\d+))$/.exec(text);
+  if (parts === null) return undefined;
+  const queueId = Number(parts[1]);
+  return parts[2] === undefined ? { queueId, dueAt: Number(parts[3]) } : { queueId, lane: Number(parts[2]) };
+}
+
+/** Hears of notifications. `start` and `stop` are idempotent. */
+export interface WakeUpListener {
+  /** Whether notifications arrive; without it, workers poll more often. */
+  readonly listening: boolean;
+  /** Resolves when it listens, or knows that it cannot for now. */
+  start(worker: string, callbacks: WakeUpCallbacks): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface WakeUpCallbacks {
+  onWake(wake: Wake): void;
+  /** Notifications may have been missed: look at everything. */
+  onListening(): void;
+}

@@ -1,0 +1,121 @@
+import type { SqlExecutor } from '../interfaces/transaction.interface.js';
+import type { AttemptError, ResolvedJobOptions } from './job-engine.interface.js';
+
+/** What a process says of itself: by queue, the job names it handles; null for all. */
+export type HandledNames = Record<string, readonly string[] | null>;
+
+/** A claim's hold on a lane: what its runs are finished under. */
+export interface Lease {
+  readonly lane: number;
+  /** The lease's number in its lane (a bigint as text). */
+  readonly n: string;
+}
+
+/** One run of a job, as a claim hands it out. */
+export interface ClaimedRun {
+  /** The job's id inside (a bigint as text). */
+  readonly key: string;
+  readonly run: number;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly name: string;
+  /** JSON text. */
+  readonly data: string;
+  readonly options: Partial<ResolvedJobOptions> | null;
+  readonly errors: readonly AttemptError[];
+  /** Epoch milliseconds by the database's clock. */
+  readonly createdAt: number;
+  readonly lease: Lease;
+}
+
+export interface ClaimRequest {
+  readonly queueId: number;
+  /** Grows by one with each claim of this worker on this queue. */
+  readonly claimNo: number;
+  /** Whether this repeats a claim whose answer was lost. */
+  readonly again: boolean;
+  readonly want: number;
+  readonly maxBytes: number;
+  /** The lanes to look at, in this order; null: whatever is in use. */
+  readonly lanes: readonly number[] | null;
+  /** Names this process handles; null: all. */
+  readonly names: readonly string[] | null;
+}
+
+export interface Claim {
+  readonly runs: ClaimedRun[];
+  /** Epoch milliseconds by the database's clock. */
+  readonly at: number;
+  /** The snapshot: transactions from `xmin` on may be open, those from `xmax` on had not begun. */
+  readonly xmin: bigint;
+  readonly xmax: bigint;
+  /** Lanes that may hold more; null: unknown, look at all. */
+  readonly open: readonly number[] | null;
+}
+
+/** What follows from a run that does not simply complete. */
+export interface FollowUp {
+  /** How the run ended: retried, postponed, handed back, dead. */
+  readonly state: 'r' | 'p' | 'm' | 'f';
+  /** Milliseconds until the next run. */
+  readonly delay?: number;
+  /** Where the next run goes at once: its lane, its lane's front, its name's lane. */
+  readonly to?: 'home' | 'front' | 'name';
+  /** Why the job is dead. */
+  readonly reason?: 'exhausted' | 'unrecoverable';
+  /** Attempts charged. */
+  readonly charge?: 0 | 1;
+  readonly error?: AttemptError;
+}
+
+/** How one run ended. */
+export interface RunOutcome {
+  readonly key: string;
+  readonly run: number;
+  readonly lease: Lease;
+  /** Milliseconds it ran. */
+  readonly ran: number;
+  /** JSON text; null when there is none. Of a completed run only. */
+  readonly output: string | null;
+  /** Undefined: it completed. */
+  readonly followUp?: FollowUp;
+}
+
+/** An outcome that was not written: the run had ended as `state` already; null: its lease does not stand. */
+export interface Refusal {
+  readonly key: string;
+  readonly run: number;
+  readonly state: string | null;
+}
+
+export interface Promotion {
+  readonly lanes: readonly number[];
+  /** Milliseconds until the next delayed run is due; null: none is known. */
+  readonly nextDueIn: number | null;
+  /** Whether more are due already. */
+  readonly more: boolean;
+}
+
+/** The processing side of the log. Every method may be repeated after its answer was lost, but for `register`. */
+export interface WorkerEngine {
+  /** Whether an error says that a statement can never succeed as it is: something in it cannot be stored. */
+  isDataError(error: unknown): boolean;
+  ensureQueue(name: string): Promise<number>;
+  register(worker: string, handles: HandledNames, listening: boolean): Promise<void>;
+  /** The heartbeat; false: this worker was declared dead, or its row is gone. */
+  beat(worker: string, inFlight: number, listening: boolean): Promise<boolean>;
+  retire(worker: string): Promise<void>;
+  /** @throws WorkerDeadError */
+  claim(worker: string, request: ClaimRequest): Promise<Claim>;
+  finish(worker: string, queueId: number, outcomes: readonly RunOutcome[]): Promise<Refusal[]>;
+  promote(queueId: number, limit: number): Promise<Promotion>;
+  /** @throws LeaseLostError */
+  completeIn(
+    executor: SqlExecutor,
+    worker: string,
+    queueId: number,
+    outcome: Pick<RunOutcome, 'key' | 'run' | 'lease' | 'ran' | 'output'>,
+  ): Promise<void>;
+  /** Calls back for what this process itself has added. Returns what ends that. */
+  onLocalWake(listener: (wakes: readonly string[]) => void): () => void;
+}

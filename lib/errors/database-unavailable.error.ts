@@ -1,0 +1,15 @@
+import { PgQueueError } from './pg-queue.error.js';
+
+/** The database could not be reached, or the connection broke. What was sent is never sent again by itself. */
+export class DatabaseUnavailableError extends PgQueueError {
+  readonly code = 'PGQUEUE_DATABASE_UNAVAILABLE';
+
+  constructor(
+    message: string,
+    /** Whether the statement was sent, so that what it wrote may exist all the same. */
+    readonly mayHaveCommitted: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

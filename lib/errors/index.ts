@@ -1,0 +1,16 @@
+export { PgQueueError } from './pg-queue.error.js';
+export { DatabaseUnavailableError } from './database-unavailable.error.js';
+export { DelayedError } from './delayed.error.js';
+export { DuplicateHandlerError } from './duplicate-handler.error.js';
+export { DuplicateKeyError } from './duplicate-key.error.js';
+export { InvalidJobError } from './invalid-job.error.js';
+export { InvalidOptionsError } from './invalid-options.error.js';
+export { InvalidProcessorError } from './invalid-processor.error.js';
+export { InvalidTransactionError } from './invalid-transaction.error.js';
+export { JobStateError } from './job-state.error.js';
+export { JobTimeoutError } from './job-timeout.error.js';
+export { LeaseLostError } from './lease-lost.error.js';
+export { SchemaVersionError } from './schema-version.error.js';
+export { ShutdownError } from './shutdown.error.js';
+export { StandbyError } from './standby.error.js';
+export { UnrecoverableError } from './unrecoverable.error.js';

@@ -1,0 +1,23 @@
+import { PgQueueError } from './pg-queue.error.js';
+
+/**
+ * What `add()` rejects with for a name, data or options it refuses: before any SQL, so nothing was written.
+ * Not an `UnrecoverableError`: thrown inside a handler it must not end the outer job.
+ */
+export class InvalidJobError extends PgQueueError {
+  readonly code = 'PGQUEUE_INVALID_JOB';
+
+  constructor(
+    /** Where, as `data.user.name` or `options.delay`; in `addBulk` after `jobs[3].`. */
+    readonly path: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Throws `InvalidJobError`: for checks that name the path and the problem. */
+export function refuseJob(path: string, problem: string): never {
+  throw new InvalidJobError(path, `${path} ${problem}`);
+}

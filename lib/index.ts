@@ -1,0 +1,56 @@
+// the module
+export { PgQueueModule } from './pg-queue.module.js';
+export type {
+  PgQueueModuleAsyncOptions,
+  PgQueueModuleOptions,
+  PgQueueOptionsFactory,
+} from './interfaces/module-options.interface.js';
+export type {
+  QueueOptions,
+  QueueOptionsFactory,
+  RegisterQueueAsyncOptions,
+  RegisterQueueOptions,
+} from './interfaces/register-queue.interface.js';
+export type { Duration } from './interfaces/duration.interface.js';
+
+// producing
+export { InjectQueue } from './decorators/inject-queue.decorator.js';
+export { getQueueToken } from './utils/get-queue-token.js';
+export { QueueService } from './queue/queue.service.js';
+export { Queue } from './queue/queue.js';
+export { Job } from './queue/job.js';
+export type { BulkJob, BulkOptions, DefaultJobOptions, JobOptions } from './interfaces/job-options.interface.js';
+export type { JobCounts, JobState, RetryFilter } from './interfaces/job-state.interface.js';
+export type { BackoffOptions } from './interfaces/backoff.interface.js';
+export type { SqlExecutor, TransactionHandle } from './interfaces/transaction.interface.js';
+
+// processing
+export { Processor } from './decorators/processor.decorator.js';
+export { Process } from './decorators/process.decorator.js';
+export { OnWorkerEvent } from './decorators/on-worker-event.decorator.js';
+export { WorkerHost } from './decorators/worker-host.js';
+export { ActiveJob } from './queue/active-job.js';
+export { DelayedError } from './errors/delayed.error.js';
+export { UnrecoverableError } from './errors/unrecoverable.error.js';
+export type { ProcessOptions, ProcessorOptions } from './interfaces/processor-options.interface.js';
+export type { BackoffStrategy, WorkerOptions } from './interfaces/worker-options.interface.js';
+export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
+
+// operating
+export { PgQueueRuntime } from './pg-queue.lifecycle.js';
+
+// errors
+export { PgQueueError } from './errors/pg-queue.error.js';
+export { DatabaseUnavailableError } from './errors/database-unavailable.error.js';
+export { DuplicateHandlerError } from './errors/duplicate-handler.error.js';
+export { DuplicateKeyError } from './errors/duplicate-key.error.js';
+export { InvalidJobError } from './errors/invalid-job.error.js';
+export { InvalidOptionsError } from './errors/invalid-options.error.js';
+export { InvalidProcessorError } from './errors/invalid-processor.error.js';
+export { InvalidTransactionError } from './errors/invalid-transaction.error.js';
+export { JobStateError } from './errors/job-state.error.js';
+export { JobTimeoutError } from './errors/job-timeout.error.js';
+export { LeaseLostError } from './errors/lease-lost.error.js';
+export { SchemaVersionError } from './errors/schema-version.error.js';
+export { ShutdownError } from './errors/shutdown.error.js';
+export { StandbyError } from './errors/standby.error.js';

@@ -1,0 +1,15 @@
+import type { Duration } from './duration.interface.js';
+
+/** The long form of `@Processor('email')`. */
+export interface ProcessorOptions {
+  /** The queue. */
+  name: string;
+}
+
+/** The long form of `@Process('welcome')`. */
+export interface ProcessOptions {
+  /** The job name. Without it, or `'*'`: every name that no other method in this process takes; one such method per queue and process. */
+  name?: string;
+  /** For jobs that bring no timeout of their own. Default: none. */
+  timeout?: Duration;
+}

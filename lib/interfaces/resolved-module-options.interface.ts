@@ -1,0 +1,28 @@
+import type { LoggerService } from '@nestjs/common';
+import type { ClientConfig, Pool, PoolConfig } from 'pg';
+import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
+import type { PgQueueModuleOptions } from './module-options.interface.js';
+import type { ResolvedWorkerOptions } from './worker-options.interface.js';
+
+/** `PgQueueModuleOptions`, checked, defaults applied, durations in milliseconds. */
+export interface ResolvedModuleOptions {
+  /** Neither this nor `pool`: the PG* variables say it, which `pg` reads by itself. */
+  readonly connection?: string | PoolConfig;
+  readonly pool?: Pool;
+  /** `undefined`: as the pool. */
+  readonly listen?: string | ClientConfig | false;
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly notifyInTransaction: boolean;
+  readonly schema: string;
+  readonly migrations: NonNullable<PgQueueModuleOptions['migrations']>;
+  readonly defaultJobOptions: ResolvedJobOptions;
+  /** What was said, checked; what was not stays open: `resolveWorkerOptions()` merges these with a processor's own. */
+  readonly worker: Partial<ResolvedWorkerOptions>;
+  /** By queue: what was said, checked. */
+  readonly processors: Readonly<Record<string, Partial<ResolvedWorkerOptions>>>;
+  readonly processing: boolean;
+  readonly maxDataBytes: number;
+  readonly maxDataDepth: number;
+  readonly logger: LoggerService | false;
+}

@@ -1,0 +1,100 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ProcessorExplorer } from './discovery/processor.explorer.js';
+import { PgConnection } from './engine/postgres/connection.js';
+import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
+import type { ProcessorDefinition } from './runtime/processor-definition.js';
+import { QueueRuntime } from './runtime/runtime.js';
+import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+
+/**
+ * What runs the handlers, on Nest's lifecycle: looks at the processors in `onModuleInit`, starts in
+ * `onApplicationBootstrap` unless `processing` is false, drains in `onModuleDestroy`. Scripts and tests may drive it.
+ *
+ * - `start()` and `stop()` may be called in any order and any number of times; the last one called decides.
+ * - Hosted in a module that is not global: it drains while the application's own global modules are still open.
+ */
+@Injectable()
+export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #explorer: ProcessorExplorer;
+  readonly #connection: PgConnection;
+  readonly #runtime: QueueRuntime;
+  readonly #processing: boolean;
+  #definitions: readonly ProcessorDefinition[] = [];
+  #running = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(
+    explorer: ProcessorExplorer,
+    connection: PgConnection,
+    runtime: QueueRuntime,
+    @Inject(PG_QUEUE_OPTIONS) { processing }: Pick<ResolvedModuleOptions, 'processing'>,
+  ) {
+    this.#explorer = explorer;
+    this.#connection = connection;
+    this.#runtime = runtime;
+    this.#processing = processing;
+  }
+
+  /** Whether workers run, or are being started. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.#orClose(async () => {
+      this.#definitions = this.#explorer.explore();
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.#processing) await this.#orClose(() => this.start());
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.stop();
+  }
+
+  /** Starts the workers; resolves when they take jobs. */
+  async start(): Promise<void> {
+    this.#running = true;
+    await this.#next(async () => {
+      try {
+        await this.#runtime.start([...this.#definitions]);
+      } catch (error) {
+        this.#running = false;
+        throw error;
+      }
+    });
+  }
+
+  /** Takes no more jobs, drains, and resolves when all is quiet. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#next(() => this.#runtime.stop());
+  }
+
+  /** A failed init runs no shutdown hook, and the core has connected by now. */
+  async #orClose(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      // what brought us here is the error to show
+      await this.stop().catch(() => undefined);
+      await this.#connection.close();
+      throw error;
+    }
+  }
+
+  /** One after the other: a stop() during a start() waits until there is something to stop. */
+  async #next(step: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+  }
+}

@@ -1,0 +1,108 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ProcessorExplorer } from './discovery/processor.explorer.js';
+import { PgConnection } from './engine/postgres/connection.js';
+import { migrationSql, SCHEMA_VERSION } from './engine/postgres/migrations/index.js';
+import { Notifier } from './engine/postgres/notifier.js';
+import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
+import { PostgresListener } from './engine/postgres/postgres-listener.js';
+import { PostgresWorkerEngine } from './engine/postgres/postgres-worker.engine.js';
+import { QueueIds } from './engine/postgres/queue-ids.js';
+import type { PgQueueModuleAsyncOptions, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
+import type { RegisterQueueAsyncOptions, RegisterQueueOptions } from './interfaces/register-queue.interface.js';
+import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
+import { PgQueueCoreModule } from './pg-queue-core.module.js';
+import { PgQueueRuntime } from './pg-queue.lifecycle.js';
+import { queueAsyncProviders, queueProvider } from './pg-queue.queue-providers.js';
+import { QueueRuntime } from './runtime/runtime.js';
+import { getQueueToken } from './utils/get-queue-token.js';
+import { SILENT } from './utils/log.js';
+import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+
+const HOST_PROVIDERS: Provider[] = [
+  ProcessorExplorer,
+  {
+    provide: QueueRuntime,
+    useFactory: (
+      connection: PgConnection,
+      options: ResolvedModuleOptions,
+      jobs: PostgresJobEngine,
+      queues: QueueIds,
+      notifier: Notifier,
+    ) => {
+      const log = options.logger === false ? SILENT : options.logger;
+      return new QueueRuntime({
+        engine: new PostgresWorkerEngine(connection, queues, notifier),
+        jobs,
+        listener: new PostgresListener(connection, { enabled: options.listen !== false, log }),
+        limits: options,
+        log,
+      });
+    },
+    inject: [PgConnection, PG_QUEUE_OPTIONS, PostgresJobEngine, QueueIds, Notifier],
+  },
+  PgQueueRuntime,
+];
+
+/**
+ * Background jobs on PostgreSQL. Import `forRoot()` once, last in the root module's `imports`: what is imported
+ * last stops first, so handlers drain while everything they use is still open.
+ */
+@Module({})
+export class PgQueueModule {
+  /** The version of the schema that this package brings. */
+  static readonly schemaVersion: number = SCHEMA_VERSION;
+
+  /** @throws InvalidOptionsError at startup for options that cannot be used. */
+  static forRoot(options: PgQueueModuleOptions = {}): DynamicModule {
+    return host(PgQueueCoreModule.forRoot(options));
+  }
+
+  /** As `forRoot()`, with options from a factory, a class or an existing provider. */
+  static forRootAsync(options: PgQueueModuleAsyncOptions): DynamicModule {
+    return host(PgQueueCoreModule.forRootAsync(options));
+  }
+
+  /** Makes `@InjectQueue(name)` injectable where it is imported, with its job defaults. Optional: `QueueService` reaches every queue. */
+  static registerQueue(...queues: RegisterQueueOptions[]): DynamicModule {
+    return feature(
+      queues,
+      queues.map((queue) => queueProvider(queue)),
+    );
+  }
+
+  /** As `registerQueue()`, with options from a factory, a class or an existing provider. */
+  static registerQueueAsync(...queues: RegisterQueueAsyncOptions[]): DynamicModule {
+    return {
+      ...feature(
+        queues,
+        queues.flatMap((queue) => queueAsyncProviders(queue)),
+      ),
+      imports: queues.flatMap((queue) => queue.imports ?? []),
+    };
+  }
+
+  /**
+   * The migrations as SQL, for a team's own migration tool (`migrations: 'check'`).
+   *
+   * @param options.schema default `pgqueue`.
+   * @param options.from the version that is there; default 0, nothing.
+   * @param options.to the version wanted; default `schemaVersion`.
+   */
+  static migrationSql(options: { schema?: string; from?: number; to?: number } = {}): string {
+    return migrationSql(options);
+  }
+}
+
+function host(core: DynamicModule): DynamicModule {
+  return {
+    module: PgQueueModule,
+    imports: [core, DiscoveryModule],
+    providers: HOST_PROVIDERS,
+    exports: [PgQueueRuntime],
+  };
+}
+
+function feature(queues: readonly { name: string }[], providers: Provider[]): DynamicModule {
+  return { module: PgQueueModule, providers, exports: queues.map(({ name }) => getQueueToken(name)) };
+}

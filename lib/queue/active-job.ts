@@ -1,0 +1,30 @@
+import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { TransactionHandle } from '../interfaces/transaction.interface.js';
+import type { ActiveRun } from './job-source.js';
+import { Job } from './job.js';
+
+/** A job as it is being run: what a handler receives. */
+export class ActiveJob<Data = any, Result = any, Name extends string = string> extends Job<Data, Result, Name> {
+  readonly #run: ActiveRun;
+
+  /** @internal */
+  constructor(queueName: string, engine: JobEngine, run: ActiveRun) {
+    super(queueName, engine, run.record);
+    this.#run = run;
+  }
+
+  /** Aborts on timeout, a lost lease and shutdown; its `reason` is the error that says which. */
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  /**
+   * Completes the job in the handler's own transaction: its effects and its completion commit together, exactly once.
+   *
+   * @throws InvalidTransactionError for a handle that is no open transaction.
+   * @throws LeaseLostError when the run belongs to another process by now: roll back.
+   */
+  async completeIn(tx: TransactionHandle, result?: Result): Promise<void> {
+    await this.#run.completeIn(tx, result);
+  }
+}

@@ -1,0 +1,36 @@
+import type { JobDraft, ResolvedJobOptions } from '../engine/job-engine.interface.js';
+import { refuseJob } from '../errors/invalid-job.error.js';
+import type { BulkJob, JobOptions } from '../interfaces/job-options.interface.js';
+import { describeValue } from '../utils/describe-value.js';
+import { serialiseJson, type DataLimits } from './job-data.js';
+import { checkName } from './job-name.js';
+import { resolveBulkJobOptions, resolveJobOptions } from './job-options.js';
+
+/** @throws InvalidJobError */
+export function createDraft(
+  name: string,
+  data: unknown,
+  options: JobOptions | undefined,
+  defaults: ResolvedJobOptions,
+  limits: DataLimits,
+): JobDraft {
+  return {
+    name: checkName(name, 'name'),
+    data: serialiseJson(data, limits, 'data'),
+    options: resolveJobOptions(options, defaults),
+  };
+}
+
+/** @throws InvalidJobError with a path that begins with the job's place, as `jobs[3].data.to`. */
+export function createDrafts(jobs: readonly BulkJob[], defaults: ResolvedJobOptions, limits: DataLimits): JobDraft[] {
+  if (!Array.isArray(jobs)) return refuseJob('jobs', `must be an array, not ${describeValue(jobs)}`);
+  return jobs.map((job: BulkJob, i) => {
+    const path = `jobs[${i}]`;
+    if (typeof job !== 'object' || job === null) return refuseJob(path, `must be an object, not ${describeValue(job)}`);
+    return {
+      name: checkName(job.name, `${path}.name`),
+      data: serialiseJson(job.data, limits, `${path}.data`),
+      options: resolveBulkJobOptions(job.opts, defaults, `${path}.opts`),
+    };
+  });
+}

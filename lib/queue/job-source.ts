@@ -1,0 +1,16 @@
+import type { JobRecord } from '../engine/job-engine.interface.js';
+import type { TransactionHandle } from '../interfaces/transaction.interface.js';
+
+/** What a Job reads from: a record of the database, or the like of it. `data` and `result` are JSON text. */
+export interface JobSource extends Omit<JobRecord, 'state' | 'key'> {
+  /** Whether `add()` found this job instead of adding one. */
+  readonly deduplicated?: boolean;
+}
+
+/** What an ActiveJob reads from and acts on: one run of a job, as the runtime holds it. */
+export interface ActiveRun {
+  readonly record: JobSource;
+  /** Made when it is first asked for. */
+  readonly signal: AbortSignal;
+  completeIn(tx: TransactionHandle, result: unknown): Promise<void>;
+}

@@ -1,0 +1,12 @@
+import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { DataLimits } from './inspection.js';
+import type { JobAppender } from './job-appender.js';
+import type { QueueRegistry } from './queue.registry.js';
+
+/** What every Queue of a module shares. */
+export interface QueueContext {
+  readonly engine: JobEngine;
+  readonly appender: JobAppender;
+  readonly registry: QueueRegistry;
+  readonly limits: DataLimits;
+}

@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
+import { InvalidOptionsError, refuseOptions } from '../errors/invalid-options.error.js';
+import type { QueueOptions } from '../interfaces/register-queue.interface.js';
+import { readShape, type Shape } from '../utils/shape.js';
+import { text } from '../utils/checks.js';
+import { resolveDefaultJobOptions } from './job-options.js';
+
+// the defaults are resolved on their own, over the module's
+const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown }> = { defaultJobOptions: (value) => value };
+
+/**
+ * Each queue's job defaults, as `registerQueue()` gave them.
+ *
+ * - A queue that was not registered, or without defaults, has the module's.
+ * - Always the same frozen object for a queue: jobs are grouped by it.
+ */
+export class QueueRegistry {
+  readonly #moduleDefaults: ResolvedJobOptions;
+  readonly #defaults = new Map<string, ResolvedJobOptions>();
+
+  constructor(moduleDefaults: ResolvedJobOptions) {
+    this.#moduleDefaults = moduleDefaults;
+  }
+
+  /**
+   * Registering again is fine unless it brings other defaults: several modules may inject one queue.
+   *
+   * @throws InvalidOptionsError
+   */
+  register(name: unknown, options: QueueOptions): void {
+    const queue = text(name, 'name', refuseOptions('PgQueueModule.registerQueue()'));
+    const subject = `PgQueueModule.registerQueue('${queue}')`;
+    const read = readShape(options, '', QUEUE_OPTIONS, refuseOptions(subject));
+    if (read.defaultJobOptions === undefined) return;
+    const defaults = resolveDefaultJobOptions(
+      read.defaultJobOptions,
+      'defaultJobOptions',
+      refuseOptions(subject),
+      this.#moduleDefaults,
+    );
+    const earlier = this.#defaults.get(queue);
+    if (earlier !== undefined && !isDeepStrictEqual(earlier, defaults)) {
+      throw new InvalidOptionsError(
+        'defaultJobOptions',
+        `${subject}: the queue is registered twice with different defaultJobOptions; give them in one place and register it elsewhere by name alone`,
+      );
+    }
+    if (earlier === undefined) this.#defaults.set(queue, defaults);
+  }
+
+  defaultsFor(queue: string): ResolvedJobOptions {
+    return this.#defaults.get(queue) ?? this.#moduleDefaults;
+  }
+}

@@ -1,0 +1,29 @@
+import type { AttemptError } from '../engine/job-engine.interface.js';
+import { toError } from '../utils/to-error.js';
+
+const MESSAGE_CHARACTERS = 2_000;
+const STACK_CHARACTERS = 8_000;
+/** From this attempt on a stack is kept short: all of them travel with the job. */
+const MANY_ATTEMPTS = 10;
+const SHORT_STACK_CHARACTERS = 500;
+
+/** What is kept of an error: its message and its stack with its causes', cut to a size, in characters PostgreSQL can store. */
+export function attemptError(thrown: unknown, attempt: number): AttemptError {
+  const error = toError(thrown);
+  const characters = attempt > MANY_ATTEMPTS ? SHORT_STACK_CHARACTERS : STACK_CHARACTERS;
+  return {
+    message: storable(error.message, MESSAGE_CHARACTERS),
+    stack: storable(stackOf(error, 3), characters),
+  };
+}
+
+function stackOf(error: Error, depth: number): string {
+  const stack = typeof error.stack === 'string' ? error.stack : `${error.name}: ${error.message}`;
+  return depth > 0 && error.cause instanceof Error ? `${stack}\n[cause]: ${stackOf(error.cause, depth - 1)}` : stack;
+}
+
+function storable(text: unknown, characters: number): string {
+  const cut = String(text).slice(0, characters);
+  // a lone surrogate is replaced, as TextEncoder does
+  return Buffer.from(cut, 'utf8').toString('utf8').replaceAll('\0', '\uFFFD');
+}

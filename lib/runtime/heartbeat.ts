@@ -1,0 +1,50 @@
+import type { Log } from '../utils/log.js';
+
+/** While it holds leases a worker shows every second that it lives; otherwise every few: ms. */
+const EVERY = 1_000;
+const IDLE_BEATS = 10;
+
+export interface HeartbeatDeps {
+  /** False: this worker was declared dead. */
+  beat(): Promise<boolean>;
+  holdsLeases(): boolean;
+  onDead(): void;
+  readonly log: Log;
+}
+
+/** Renews the worker's counter. One beat at a time; one that fails is made up for by the next. */
+export class Heartbeat {
+  readonly #deps: HeartbeatDeps;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
+  #ticks = 0;
+
+  constructor(deps: HeartbeatDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#ticks++;
+      if (this.#beating === undefined && (this.#deps.holdsLeases() || this.#ticks % IDLE_BEATS === 0)) {
+        this.#beating = this.#beat().finally(() => {
+          this.#beating = undefined;
+        });
+      }
+    }, EVERY);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      if (!(await this.#deps.beat())) this.#deps.onDead();
+    } catch (error) {
+      this.#deps.log.debug?.(`A heartbeat failed: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import type { Refusal, RunOutcome } from '../engine/worker-engine.interface.js';
+import type { Log } from '../utils/log.js';
+import { pause, retryPause } from '../utils/pause.js';
+import type { JobRun } from './job-run.js';
+
+/** Outcomes in one statement, at most; and characters of results. */
+const BATCH = 1_000;
+const BATCH_CHARACTERS = 8 * 1024 * 1024;
+
+/** A run and how it ended. */
+export interface Settled {
+  readonly run: JobRun;
+  /** What its handler threw. */
+  readonly thrown?: unknown;
+  readonly outcome: RunOutcome;
+}
+
+export interface OutcomeWriterDeps {
+  finish(outcomes: readonly RunOutcome[]): Promise<Refusal[]>;
+  /** A run's outcome is written, or was refused as `refusal` says. */
+  onWritten(settled: Settled, refusal: Refusal | undefined): void;
+  /** Whether an error says that the statement can never succeed as it is. */
+  isDataError(error: unknown): boolean;
+  readonly log: Log;
+}
+
+/**
+ * Writes how runs ended, in batches.
+ *
+ * - One statement at a time: what ends meanwhile gathers for the next; a single one on an idle worker goes at once.
+ * - Repeated until it is answered; the statement knows what it has written already.
+ * - A batch with something that cannot be stored is split until that is alone, and its job completes without a result.
+ * - A run whose `completeIn()` was called goes alone: it may wait for the user's transaction.
+ */
+export class OutcomeWriter {
+  readonly #deps: OutcomeWriterDeps;
+  #waiting: Settled[] = [];
+  #alone = 0;
+  #writing: Promise<void> | undefined;
+  #scheduled = false;
+  readonly #giveUp = new AbortController();
+
+  constructor(deps: OutcomeWriterDeps) {
+    this.#deps = deps;
+  }
+
+  add(settled: Settled): void {
+    if (settled.run.completedInTransaction) {
+      this.#alone++;
+      void this.#write([settled]).finally(() => this.#alone--);
+      return;
+    }
+    this.#waiting.push(settled);
+    if (this.#writing === undefined && !this.#scheduled) {
+      this.#scheduled = true;
+      // after the callbacks that are due now: jobs that end together are written together
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#writing ??= this.#drain();
+      });
+    }
+  }
+
+  /** Resolves when all is written; after `giveUpAfter` ms it stops trying, and says what was not. */
+  async flush(giveUpAfter: number): Promise<void> {
+    const timer = setTimeout(() => this.#giveUp.abort(), giveUpAfter);
+    while (this.#waiting.length > 0 || this.#writing !== undefined || this.#alone > 0) {
+      await (this.#writing ?? pause(2));
+    }
+    clearTimeout(timer);
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#write(this.#takeBatch());
+    }
+    this.#writing = undefined;
+  }
+
+  #takeBatch(): Settled[] {
+    let size = 0;
+    let characters = 0;
+    while (size < Math.min(BATCH, this.#waiting.length) && characters < BATCH_CHARACTERS) {
+      characters += this.#waiting[size]!.outcome.output?.length ?? 0;
+      size++;
+    }
+    if (size === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, size);
+  }
+
+  async #write(batch: readonly Settled[]): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        this.#written(batch, await this.#deps.finish(batch.map(({ outcome }) => outcome)));
+        return;
+      } catch (error) {
+        if (this.#deps.isDataError(error)) {
+          await this.#split(batch, error as Error);
+          return;
+        }
+        if (tries === 0) this.#deps.log.warn(`Results wait to be written: ${(error as Error).message}`);
+        if (this.#giveUp.signal.aborted) {
+          this.#deps.log.error(`${batch.length} results could not be written before shutdown: their jobs run again`);
+          return;
+        }
+        await pause(retryPause(tries), this.#giveUp.signal);
+      }
+    }
+  }
+
+  async #split(batch: readonly Settled[], error: Error): Promise<void> {
+    if (batch.length > 1) {
+      const half = batch.length >> 1;
+      await this.#write(batch.slice(0, half));
+      await this.#write(batch.slice(half));
+      return;
+    }
+    const [{ run, outcome }] = batch as [Settled];
+    const plain = withoutWhatCannotBeStored(outcome);
+    if (plain === undefined) {
+      this.#deps.log.error(`The end of job ${run.id} cannot be written; it runs again: ${error.message}`);
+      return;
+    }
+    this.#deps.log.error(`What job ${run.id} left cannot be stored; it ends without it: ${error.message}`);
+    await this.#write([{ run, outcome: plain }]);
+  }
+
+  #written(batch: readonly Settled[], refusals: readonly Refusal[]): void {
+    const refused = new Map(refusals.map((refusal) => [`${refusal.key}:${refusal.run}`, refusal]));
+    for (const settled of batch) {
+      const { key, run } = settled.outcome;
+      this.#deps.onWritten(settled, refused.size === 0 ? undefined : refused.get(`${key}:${run}`));
+    }
+  }
+}
+
+/** The same outcome without its result and error; undefined when it had neither. */
+function withoutWhatCannotBeStored({ output, followUp, ...rest }: RunOutcome): RunOutcome | undefined {
+  if (output !== null) return { ...rest, output: null };
+  if (followUp?.error === undefined) return undefined;
+  return { ...rest, output: null, followUp: { ...followUp, error: { message: 'The error could not be stored' } } };
+}

@@ -1,0 +1,33 @@
+import type { ActiveJob } from '../queue/active-job.js';
+import type { Job } from '../queue/job.js';
+import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
+
+/** One bound handler: what runs a job. */
+export interface JobHandler {
+  /** `Class.method`, for messages. */
+  readonly label: string;
+  run(job: ActiveJob): unknown;
+  /** Milliseconds; a job's own timeout wins. */
+  readonly timeout?: number;
+}
+
+/** What `@OnWorkerEvent` methods of one class want to hear; each call is guarded by whoever calls. */
+export interface WorkerListeners {
+  readonly active: readonly ((job: Job) => unknown)[];
+  readonly completed: readonly ((job: Job, result: unknown) => unknown)[];
+  readonly failed: readonly ((job: Job, error: Error) => unknown)[];
+  readonly error: readonly ((error: Error) => unknown)[];
+}
+
+/** One processor class on one queue, as the runtime needs it: no Nest in here. */
+export interface ProcessorDefinition {
+  /** The class's name, for messages. */
+  readonly label: string;
+  readonly queue: string;
+  readonly options: ResolvedWorkerOptions;
+  /** By job name. */
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  /** Takes every name that no handler in this process takes. */
+  readonly catchAll?: JobHandler;
+  readonly listeners: WorkerListeners;
+}

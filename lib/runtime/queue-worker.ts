@@ -1,0 +1,233 @@
+import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { Claim, ClaimedRun, WorkerEngine } from '../engine/worker-engine.interface.js';
+import { ShutdownError } from '../errors/shutdown.error.js';
+import { WorkerDeadError } from '../errors/worker-dead.error.js';
+import type { Log } from '../utils/log.js';
+import { pause, retryPause } from '../utils/pause.js';
+import { DueTimer } from './due-timer.js';
+import { LookAgain } from './look-again.js';
+import type { RunExecutor } from './run-executor.js';
+import type { Routes } from './routes.js';
+
+/** Runs in one claim, at most; and characters of their data. */
+const CLAIM = 1_000;
+const CLAIM_BYTES = 8 * 1024 * 1024;
+/** Delayed runs promoted in one statement. */
+const PROMOTION = 1_000;
+/** A run that has not started this long after its claim is handed back, for another process to take: ms. */
+const START_WITHIN = 1_000;
+/** After an abort, how long a handler may take to react before its run is handed back: ms. */
+const REACT_WITHIN = 1_000;
+
+export interface QueueWorkerDeps {
+  readonly queueId: number;
+  readonly engine: WorkerEngine;
+  readonly jobs: JobEngine;
+  readonly routes: Routes;
+  readonly executor: RunExecutor;
+  readonly log: Log;
+  /** This process's id as a worker. */
+  worker(): string;
+  /** Milliseconds between polls, as things are. */
+  pollInterval(): number;
+  onDead(): void;
+  /** The database's time at an instant, as a claim saw it. */
+  onTime(databaseMs: number): void;
+}
+
+/**
+ * Fetches one queue's jobs for this process, and hands them to its executor.
+ *
+ * - One claim at a time. It asks for the places that are free and what will start within 20 ms; after one that left
+ *   something it claims again as soon as there is room.
+ * - Between polls it looks at the lanes that wake-ups named and those it left non-empty; a poll looks at all.
+ * - A claim whose answer was lost is repeated under its number until it is answered.
+ * - `stop()` resolves when nothing is claimed, running or unwritten; what was not started is handed back at once.
+ */
+export class QueueWorker {
+  readonly #deps: QueueWorkerDeps;
+  readonly #due: DueTimer;
+  readonly #again: LookAgain;
+  readonly #stopping = new AbortController();
+  #lanes: Set<number> | 'all' = 'all';
+  #promote = true;
+  #claimNo = 1;
+  #cycle: Promise<void> | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #handBackTimer: NodeJS.Timeout | undefined;
+  #scheduled = false;
+
+  constructor(deps: QueueWorkerDeps) {
+    this.#deps = deps;
+    this.#due = new DueTimer(() => {
+      this.#promote = true;
+      this.#schedule();
+    });
+    this.#again = new LookAgain(5_000, (lanes) => this.look(lanes));
+    deps.executor.onRoom = () => this.#schedule();
+    deps.executor.onDelayed = (ms) => this.#due.in(ms);
+  }
+
+  start(): void {
+    this.lookEverywhere();
+  }
+
+  /** Something was added to a lane. */
+  wake(lane: number): void {
+    this.#again.woken(lane);
+    this.look([lane]);
+  }
+
+  /** Something was delayed: due in so many ms. */
+  wakeIn(ms: number): void {
+    this.#due.in(ms);
+  }
+
+  look(lanes: readonly number[]): void {
+    if (this.#lanes !== 'all') for (const lane of lanes) this.#lanes.add(lane);
+    this.#schedule();
+  }
+
+  lookEverywhere(): void {
+    this.#lanes = 'all';
+    this.#promote = true;
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    const { executor, routes } = this.#deps;
+    this.#stopping.abort();
+    clearTimeout(this.#poll);
+    clearTimeout(this.#handBackTimer);
+    this.#due.stop();
+    this.#again.stop();
+    executor.handBackWaiting();
+    await this.#cycle;
+    executor.handBackWaiting();
+    const timeouts = routes.slots.map(({ definition }) => definition.options.shutdownTimeout);
+    await Promise.all(
+      routes.slots.map(async (slots) => {
+        if (await executor.quiet(slots, slots.definition.options.shutdownTimeout)) return;
+        executor.abort(slots, new ShutdownError('The process is shutting down'));
+        if (await executor.quiet(slots, REACT_WITHIN)) return;
+        executor.abandon(slots);
+      }),
+    );
+    await executor.flush(Math.max(REACT_WITHIN, ...timeouts));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#cycle !== undefined || this.#stopping.signal.aborted) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (this.#cycle !== undefined || this.#stopping.signal.aborted || !this.#hasReason()) return;
+      this.#cycle = this.#run().finally(() => {
+        this.#cycle = undefined;
+        this.#schedule();
+      });
+    });
+  }
+
+  #hasReason(): boolean {
+    return this.#promote || ((this.#lanes === 'all' || this.#lanes.size > 0) && this.#want() > 0);
+  }
+
+  /** How many runs to ask for: the free places, and those ahead once half of them are used up. */
+  #want(): number {
+    let want = 0;
+    for (const slots of this.#deps.routes.slots) {
+      const { free, buffered, ahead } = slots;
+      if (free > 0 || buffered * 2 < ahead) want += free + Math.max(0, ahead - buffered);
+    }
+    return Math.min(want, CLAIM);
+  }
+
+  async #run(): Promise<void> {
+    let tries = 0;
+    while (!this.#stopping.signal.aborted && this.#hasReason()) {
+      try {
+        if (this.#promote) await this.#promoteDue();
+        else await this.#claim(tries > 0);
+        tries = 0;
+      } catch (error) {
+        if (error instanceof WorkerDeadError) {
+          this.#deps.onDead();
+          return;
+        }
+        if (tries === 0) {
+          this.#deps.log.error(
+            `Queue ${this.#deps.routes.queue}: jobs cannot be fetched, trying on: ${(error as Error).message}`,
+          );
+          this.#deps.executor.failed(error as Error);
+        }
+        await pause(retryPause(tries++), this.#stopping.signal);
+      }
+    }
+    this.#pollLater();
+  }
+
+  async #promoteDue(): Promise<void> {
+    const { engine, queueId } = this.#deps;
+    this.#promote = false;
+    try {
+      const { lanes, nextDueIn, more } = await engine.promote(queueId, PROMOTION);
+      if (this.#lanes !== 'all') for (const lane of lanes) this.#lanes.add(lane);
+      this.#promote ||= more;
+      if (nextDueIn !== null) this.#due.in(nextDueIn);
+    } catch (error) {
+      this.#promote = true;
+      throw error;
+    }
+  }
+
+  async #claim(again: boolean): Promise<void> {
+    const { engine, queueId, routes } = this.#deps;
+    const want = this.#want();
+    if (want === 0) return;
+    const lanes = this.#lanes;
+    this.#lanes = new Set();
+    let claim: Claim;
+    try {
+      claim = await engine.claim(this.#deps.worker(), {
+        queueId,
+        claimNo: this.#claimNo,
+        again,
+        want,
+        maxBytes: CLAIM_BYTES,
+        lanes: lanes === 'all' ? null : [...lanes],
+        names: routes.names,
+      });
+    } catch (error) {
+      if (lanes === 'all') this.#lanes = 'all';
+      else this.look([...lanes]);
+      throw error;
+    }
+    this.#claimNo++;
+    this.#deps.onTime(claim.at);
+    if (claim.open === null) this.#lanes = 'all';
+    else this.look(claim.open);
+    this.#again.claimed(claim.xmin, claim.xmax);
+    this.#take(claim.runs);
+  }
+
+  #take(runs: readonly ClaimedRun[]): void {
+    if (runs.length === 0) return;
+    this.#deps.executor.take(runs);
+    if (this.#stopping.signal.aborted) this.#deps.executor.handBackWaiting();
+    else this.#handBackLater();
+  }
+
+  #handBackLater(): void {
+    this.#handBackTimer ??= setTimeout(() => {
+      this.#handBackTimer = undefined;
+      if (this.#deps.executor.handBackWaiting(performance.now() - START_WITHIN)) this.#handBackLater();
+    }, START_WITHIN).unref();
+  }
+
+  #pollLater(): void {
+    clearTimeout(this.#poll);
+    if (this.#stopping.signal.aborted) return;
+    this.#poll = setTimeout(() => this.lookEverywhere(), this.#deps.pollInterval());
+  }
+}

@@ -1,0 +1,32 @@
+import type { JobHandler, ProcessorDefinition } from './processor-definition.js';
+import { Slots } from './slots.js';
+
+/** Which handler, in which processor's slots, takes a job's name in this process. One queue's. */
+export class Routes {
+  readonly queue: string;
+  readonly slots: readonly Slots[];
+  /** The names with a handler; null when one takes all. */
+  readonly names: readonly string[] | null;
+  readonly #byName = new Map<string, Route>();
+  readonly #catchAll: Route | undefined;
+
+  constructor(queue: string, definitions: readonly ProcessorDefinition[]) {
+    this.queue = queue;
+    this.slots = definitions.map((definition) => new Slots(definition));
+    for (const slots of this.slots) {
+      for (const [name, handler] of slots.definition.handlers) this.#byName.set(name, { slots, handler });
+      const { catchAll } = slots.definition;
+      if (catchAll !== undefined) this.#catchAll = { slots, handler: catchAll };
+    }
+    this.names = this.#catchAll === undefined ? [...this.#byName.keys()] : null;
+  }
+
+  of(name: string): Route | undefined {
+    return this.#byName.get(name) ?? this.#catchAll;
+  }
+}
+
+export interface Route {
+  readonly slots: Slots;
+  readonly handler: JobHandler;
+}

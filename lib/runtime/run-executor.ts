@@ -1,0 +1,294 @@
+import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { ClaimedRun, FollowUp, Refusal, WorkerEngine } from '../engine/worker-engine.interface.js';
+import { JobTimeoutError } from '../errors/job-timeout.error.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { TransactionHandle } from '../interfaces/transaction.interface.js';
+import { type DataLimits, serialiseJson } from '../queue/job-data.js';
+import { toExecutor } from '../transactions/to-executor.js';
+import type { Log } from '../utils/log.js';
+import { toError } from '../utils/to-error.js';
+import { followUpOf, handBack } from './follow-up.js';
+import { JobRun, type RunContext } from './job-run.js';
+import { OutcomeWriter, type Settled } from './outcome-writer.js';
+import type { Routes } from './routes.js';
+import type { Slots } from './slots.js';
+import { tell } from './tell.js';
+
+/** Jobs are started for this long at a time; then timers and requests get their turn: ms. */
+const TURN = 5;
+/** How often the clock is looked at while jobs are started. */
+const STARTS_PER_LOOK = 16;
+
+export interface RunExecutorDeps {
+  readonly queueId: number;
+  readonly engine: WorkerEngine;
+  readonly jobs: JobEngine;
+  readonly routes: Routes;
+  readonly limits: DataLimits;
+  readonly log: Log;
+  worker(): string;
+  databaseNow(): number;
+}
+
+/**
+ * Runs what was fetched: from its buffer through its handler to its outcome.
+ *
+ * - Each processor runs at most `concurrency` jobs at once; a run that has timed out or was abandoned frees its place,
+ *   and whatever its handler does later is ignored.
+ * - It yields to the event loop every few milliseconds, however short the jobs are.
+ * - Nothing a handler, a listener or a result does ends the worker or the process.
+ */
+export class RunExecutor implements RunContext {
+  readonly queueName: string;
+  readonly jobs: JobEngine;
+  onRoom: () => void = () => undefined;
+  onDelayed: (ms: number) => void = () => undefined;
+  readonly #deps: RunExecutorDeps;
+  readonly #writer: OutcomeWriter;
+  readonly #running = new Set<JobRun>();
+  #quietWaiters: (() => void)[] = [];
+  #pumping = false;
+  #yielding = false;
+  #turnBegan = 0;
+  #starts = 0;
+
+  constructor(deps: RunExecutorDeps) {
+    this.#deps = deps;
+    this.queueName = deps.routes.queue;
+    this.jobs = deps.jobs;
+    this.#writer = new OutcomeWriter({
+      finish: (outcomes) => deps.engine.finish(deps.worker(), deps.queueId, outcomes),
+      onWritten: (settled, refusal) => this.#written(settled, refusal),
+      isDataError: (error) => deps.engine.isDataError(error),
+      log: deps.log,
+    });
+  }
+
+  /** Runs in this process, started and not settled. */
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  databaseNow(): number {
+    return this.#deps.databaseNow();
+  }
+
+  take(claimed: readonly ClaimedRun[]): void {
+    const now = performance.now();
+    for (const one of claimed) {
+      // claims ask for names with a handler only
+      const { slots, handler } = this.#deps.routes.of(one.name)!;
+      slots.push(new JobRun(one, slots, handler, now, this));
+    }
+    this.#turnBegan = now;
+    this.#pump();
+  }
+
+  /** Hands back what was not started, of all or of what came before a time; says whether anything still waits. */
+  handBackWaiting(before?: number): boolean {
+    const { slots: all } = this.#deps.routes;
+    for (const slots of all) {
+      for (const run of slots.takeWaiting(before)) {
+        // behind a full processor it would be met again and again: its name's lane is asked when there is room
+        this.#write(run, null, handBack(before !== undefined && all.length > 1 ? 'name' : 'front'));
+      }
+    }
+    return all.some(({ buffered }) => buffered > 0);
+  }
+
+  /** Whether a processor's runs have settled within a time. */
+  async quiet(slots: Slots, within: number): Promise<boolean> {
+    const deadline = performance.now() + within;
+    while (slots.running > 0) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#quietWaiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return true;
+  }
+
+  abort(slots: Slots, reason: Error): void {
+    for (const run of this.#running) if (run.slots === slots) run.abort(reason);
+  }
+
+  /** Hands back what still runs: its handlers are left to themselves. */
+  abandon(slots: Slots): void {
+    for (const run of this.#running) if (run.slots === slots) this.#settle(run, null, handBack('front'));
+  }
+
+  async flush(giveUpAfter: number): Promise<void> {
+    await this.#writer.flush(giveUpAfter);
+  }
+
+  /** The worker itself has trouble. */
+  failed(error: Error): void {
+    for (const { definition } of this.#deps.routes.slots) tell(definition.listeners.error, this.#deps.log, error);
+  }
+
+  async completeIn(run: JobRun, tx: TransactionHandle, result: unknown): Promise<void> {
+    const executor = toExecutor(tx);
+    const { key, run: number, lease } = run.claimed;
+    const output = this.#output(run, result);
+    if (run.settled) throw new LeaseLostError(`Job ${run.id} is no longer this handler's: roll back`);
+    run.completedInTransaction = true;
+    await this.#deps.engine.completeIn(executor, this.#deps.worker(), this.#deps.queueId, {
+      key,
+      run: number,
+      lease,
+      ran: performance.now() - run.startedAt,
+      output,
+    });
+  }
+
+  #pump(): void {
+    // a handler that ends at once comes back here: the loop below goes on by itself
+    if (this.#pumping || this.#yielding) return;
+    this.#pumping = true;
+    for (const slots of this.#deps.routes.slots) {
+      for (let run = slots.next(); run !== undefined; run = slots.next()) {
+        this.#start(run);
+        if (++this.#starts % STARTS_PER_LOOK === 0 && performance.now() - this.#turnBegan > TURN) {
+          this.#yield();
+          break;
+        }
+      }
+    }
+    this.#pumping = false;
+  }
+
+  #yield(): void {
+    this.#yielding = true;
+    setImmediate(() => {
+      this.#yielding = false;
+      this.#turnBegan = performance.now();
+      this.#pump();
+      this.onRoom();
+    });
+  }
+
+  #start(run: JobRun): void {
+    const { slots, handler } = run;
+    slots.running++;
+    this.#running.add(run);
+    run.begin();
+    const { active } = slots.definition.listeners;
+    if (active.length > 0) tell(active, this.#deps.log, run.job);
+    const timeout = run.claimed.options?.timeout ?? handler.timeout;
+    if (timeout !== undefined) this.#limit(run, timeout);
+    let returned: unknown;
+    try {
+      returned = handler.run(run.job);
+    } catch (error) {
+      this.#fail(run, error);
+      return;
+    }
+    if (isThenable(returned)) {
+      Promise.resolve(returned).then(
+        (value) => this.#complete(run, value),
+        (error: unknown) => this.#fail(run, error),
+      );
+    } else {
+      this.#complete(run, returned);
+    }
+  }
+
+  #limit(run: JobRun, timeout: number): void {
+    run.timer = setTimeout(() => {
+      const error = new JobTimeoutError(`Job ${run.id} (${run.handler.label}) took longer than ${timeout} ms`);
+      run.abort(error);
+      this.#fail(run, error);
+    }, timeout);
+  }
+
+  #complete(run: JobRun, value: unknown): void {
+    if (run.settled) return;
+    if (run.completedInTransaction) {
+      // it completed when that transaction committed; if it was rolled back, the attempt failed
+      this.#fail(run, new Error('completeIn() was called, but its transaction was rolled back'));
+      return;
+    }
+    this.#settle(run, value === undefined || value === null ? null : this.#output(run, value), undefined);
+  }
+
+  #fail(run: JobRun, thrown: unknown): void {
+    if (run.settled) return;
+    const { backoff } = run.slots.definition.options;
+    // what an aborted handler throws is the abort's doing
+    const followUp = followUpOf(run.aborted ?? thrown, run, backoff, this.#deps.log);
+    this.#settle(run, null, followUp, run.aborted ?? thrown);
+  }
+
+  /** A result as JSON; one that cannot be stored is left out, and said: the job has run. */
+  #output(run: JobRun, value: unknown): string | null {
+    if (value === undefined || value === null) return null;
+    try {
+      return serialiseJson(value, this.#deps.limits, 'result');
+    } catch (error) {
+      this.#deps.log.error(
+        `The result of job ${run.id} (${run.handler.label}) cannot be stored; it completes without: ${(error as Error).message}`,
+      );
+      return null;
+    }
+  }
+
+  #settle(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
+    run.settled = true;
+    clearTimeout(run.timer);
+    this.#running.delete(run);
+    run.slots.running--;
+    run.slots.took(performance.now() - run.startedAt);
+    this.#write(run, output, followUp, thrown);
+    if (this.#quietWaiters.length > 0) {
+      const waiters = this.#quietWaiters;
+      this.#quietWaiters = [];
+      for (const wake of waiters) wake();
+    }
+    this.#pump();
+    this.onRoom();
+  }
+
+  #write(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
+    const { key, run: number, lease } = run.claimed;
+    const ran = run.startedAt === 0 ? 0 : performance.now() - run.startedAt;
+    this.#writer.add({ run, thrown, outcome: { key, run: number, lease, ran, output, followUp } });
+  }
+
+  #written(settled: Settled, refusal: Refusal | undefined): void {
+    const { run, outcome, thrown } = settled;
+    const { listeners } = run.slots.definition;
+    const completed = run.completedInTransaction && refusal?.state === 'c';
+    if (
+      refusal !== undefined &&
+      (refusal.state === null || 'lmxd'.includes(refusal.state)) &&
+      outcome.followUp?.state !== 'm'
+    ) {
+      this.#deps.log.warn(`Job ${run.id} was taken from this process while it ran: what it left is not written`);
+      return;
+    }
+    if (completed || outcome.followUp === undefined) {
+      if (listeners.completed.length > 0) {
+        tell(listeners.completed, this.#deps.log, run.job, outcome.output === null ? null : JSON.parse(outcome.output));
+      }
+      return;
+    }
+    const { delay, state } = outcome.followUp;
+    if (delay !== undefined) this.onDelayed(delay);
+    if (state === 'r' || state === 'f') {
+      if (listeners.failed.length > 0) tell(listeners.failed, this.#deps.log, run.job, toError(thrown));
+    }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}

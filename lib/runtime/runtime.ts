@@ -1,0 +1,174 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import type { JobEngine } from '../engine/job-engine.interface.js';
+import { parseWake, type Wake, type WakeUpListener } from '../engine/wake-up.interface.js';
+import type { HandledNames, WorkerEngine } from '../engine/worker-engine.interface.js';
+import type { DataLimits } from '../queue/job-data.js';
+import type { Log } from '../utils/log.js';
+import { Heartbeat } from './heartbeat.js';
+import type { ProcessorDefinition } from './processor-definition.js';
+import { QueueWorker } from './queue-worker.js';
+import { Routes } from './routes.js';
+import { RunExecutor } from './run-executor.js';
+
+const POLL_INTERVAL = 5_000;
+/** The longest pause between polls while LISTEN is not there. */
+const POLL_INTERVAL_UNHEARD = 1_000;
+
+export interface QueueRuntimeDeps {
+  readonly engine: WorkerEngine;
+  readonly jobs: JobEngine;
+  readonly listener: WakeUpListener;
+  readonly limits: DataLimits;
+  readonly log: Log;
+}
+
+interface RunningQueue {
+  readonly worker: QueueWorker;
+  readonly executor: RunExecutor;
+}
+
+/**
+ * This process as a worker: one QueueWorker for each queue with a processor, one LISTEN connection and one heartbeat for
+ * all of them.
+ *
+ * - `start()` and `stop()` are idempotent and may follow each other; `stop()` resolves when all is quiet.
+ * - Its timers and callbacks run outside of whatever request or transaction happens to start them.
+ */
+export class QueueRuntime {
+  readonly #deps: QueueRuntimeDeps;
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #queues = new Map<number, RunningQueue>();
+  #worker = '';
+  #handles: HandledNames = {};
+  #heartbeat: Heartbeat | undefined;
+  #stopLocalWake: (() => void) | undefined;
+  /** What to add to performance.now() for the database's time. */
+  #clockOffset = Date.now() - performance.now();
+
+  constructor(deps: QueueRuntimeDeps) {
+    this.#deps = deps;
+  }
+
+  async start(definitions: readonly ProcessorDefinition[]): Promise<void> {
+    if (this.#worker !== '' || definitions.length === 0) return;
+    await this.#outside(() => this.#start(definitions));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#worker === '') return;
+    const { engine, listener, log } = this.#deps;
+    const worker = this.#worker;
+    this.#stopLocalWake?.();
+    await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
+    await this.#heartbeat?.stop();
+    await listener.stop();
+    await engine.retire(worker).catch((error: unknown) => log.debug?.(`Worker ${worker}: ${String(error)}`));
+    this.#queues.clear();
+    this.#worker = '';
+  }
+
+  async #start(definitions: readonly ProcessorDefinition[]): Promise<void> {
+    const { engine, listener } = this.#deps;
+    const byQueue = group(definitions);
+    const routes = [...byQueue].map(([queue, its]) => new Routes(queue, its));
+    this.#handles = Object.fromEntries(routes.map(({ queue, names }) => [queue, names]));
+    this.#worker = randomUUID();
+    try {
+      const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
+      await listener.start(this.#worker, {
+        onWake: (wake) => this.#wake(wake),
+        onListening: () => this.#lookEverywhere(),
+      });
+      await engine.register(this.#worker, this.#handles, listener.listening);
+      for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route));
+    } catch (error) {
+      await listener.stop();
+      this.#worker = '';
+      this.#queues.clear();
+      throw error;
+    }
+    this.#heartbeat = new Heartbeat({
+      beat: async () => engine.beat(this.#worker, this.#inFlight(), listener.listening),
+      holdsLeases: () => this.#inFlight() > 0,
+      onDead: () => void this.#startAnew(),
+      log: this.#deps.log,
+    });
+    this.#heartbeat.start();
+    this.#stopLocalWake = engine.onLocalWake((wakes) => {
+      this.#outside(() => {
+        for (const text of wakes) {
+          const wake = parseWake(text);
+          if (wake !== undefined) this.#wake(wake);
+        }
+      });
+    });
+    this.#lookEverywhere();
+  }
+
+  #createQueue(queueId: number, routes: Routes): RunningQueue {
+    const { engine, jobs, listener, limits, log } = this.#deps;
+    const shared = { queueId, engine, jobs, routes, log, worker: (): string => this.#worker };
+    const executor = new RunExecutor({
+      ...shared,
+      limits,
+      databaseNow: () => performance.now() + this.#clockOffset,
+    });
+    const pollInterval = Math.min(
+      ...routes.slots.map(({ definition }) => definition.options.pollInterval ?? POLL_INTERVAL),
+    );
+    return {
+      executor,
+      worker: new QueueWorker({
+        ...shared,
+        executor,
+        pollInterval: () => (listener.listening ? pollInterval : Math.min(pollInterval, POLL_INTERVAL_UNHEARD)),
+        onDead: () => void this.#startAnew(),
+        onTime: (ms) => {
+          this.#clockOffset = ms - performance.now();
+        },
+      }),
+    };
+  }
+
+  #inFlight(): number {
+    let sum = 0;
+    for (const { executor } of this.#queues.values()) sum += executor.inFlight;
+    return sum;
+  }
+
+  #lookEverywhere(): void {
+    for (const { worker } of this.#queues.values()) worker.lookEverywhere();
+  }
+
+  #wake(wake: Wake): void {
+    const queue = this.#queues.get(wake.queueId);
+    if (queue === undefined) return;
+    if ('lane' in wake) queue.worker.wake(wake.lane);
+    else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
+  }
+
+  /** Declared dead, or its row is gone: a new worker under a new id. What the old one held is refused to it. */
+  async #startAnew(): Promise<void> {
+    const old = this.#worker;
+    const { engine, listener, log } = this.#deps;
+    const fresh = randomUUID();
+    try {
+      await engine.register(fresh, this.#handles, listener.listening);
+      if (this.#worker !== old) return;
+      this.#worker = fresh;
+      log.warn(`Worker ${old} was declared dead; this process goes on as ${fresh}`);
+      this.#lookEverywhere();
+    } catch (error) {
+      log.error(`Worker ${old} was declared dead, and a new one could not be registered yet: ${String(error)}`);
+    }
+  }
+}
+
+function group(definitions: readonly ProcessorDefinition[]): Map<string, ProcessorDefinition[]> {
+  const groups = new Map<string, ProcessorDefinition[]>();
+  for (const definition of definitions) {
+    groups.set(definition.queue, [...(groups.get(definition.queue) ?? []), definition]);
+  }
+  return groups;
+}

@@ -1,0 +1,23 @@
+import type { Log } from '../utils/log.js';
+
+/** Calls listeners; what they throw, now or later, is logged and goes no further. */
+export function tell<Args extends unknown[]>(
+  listeners: readonly ((...args: Args) => unknown)[],
+  log: Log,
+  ...args: Args
+): void {
+  for (const listener of listeners) {
+    try {
+      const returned = listener(...args);
+      if (returned instanceof Promise) returned.catch((error: unknown) => complain(log, error));
+    } catch (error) {
+      complain(log, error);
+    }
+  }
+}
+
+function complain(log: Log, error: unknown): void {
+  log.error(
+    `An @OnWorkerEvent method failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+}

@@ -1,0 +1,26 @@
+/** Longest name or key, in characters. */
+export const MAX_TEXT_LENGTH = 200;
+
+/** A NUL character, or half of a surrogate pair: PostgreSQL can store neither. */
+export function hasUnstorableCharacter(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- the NUL is what is looked for
+  return /\0|\p{Surrogate}/u.test(text);
+}
+
+/** What keeps a value from being a name or key, for a message; `undefined` when nothing does. */
+export function textProblem(value: unknown): string | undefined {
+  if (typeof value !== 'string') return 'must be a string';
+  if (value === '') return 'must not be empty';
+  if (isLonger(value, MAX_TEXT_LENGTH)) return `must be at most ${MAX_TEXT_LENGTH} characters long`;
+  if (hasUnstorableCharacter(value)) return 'must not contain a NUL character or a lone surrogate';
+  return undefined;
+}
+
+/** Counted as PostgreSQL counts: an emoji is one character, not two. */
+function isLonger(text: string, max: number): boolean {
+  if (text.length <= max) return false;
+  if (text.length > 2 * max) return true;
+  let count = 0;
+  for (const _ of text) count++;
+  return count > max;
+}

@@ -1,0 +1,17 @@
+import { inspect } from 'node:util';
+
+/** Whatever was thrown, as an Error: a thrown string is its message; anything else is kept as its `cause`. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  if (typeof thrown === 'string') return new Error(thrown);
+  return new Error(`Not an Error was thrown: ${safeInspect(thrown)}`, { cause: thrown });
+}
+
+function safeInspect(value: unknown): string {
+  try {
+    return inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 200, maxArrayLength: 10 });
+  } catch {
+    // a custom inspect or a proxy may throw
+    return typeof value;
+  }
+}
