@@ -14,8 +14,8 @@ export function parseWake(text: string): Wake | undefined {
 export interface WakeUpListener {
   /** Whether notifications arrive; without it, workers poll more often. */
   readonly listening: boolean;
-  /** Resolves when it listens, or knows that it cannot for now. */
-  start(worker: string, callbacks: WakeUpCallbacks): Promise<void>;
+  /** Returns at once; `onListening` says when it hears. */
+  start(worker: string, callbacks: WakeUpCallbacks): void;
   stop(): Promise<void>;
 }
 

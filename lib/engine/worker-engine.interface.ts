@@ -107,7 +107,8 @@ export interface WorkerEngine {
   retire(worker: string): Promise<void>;
   /** @throws WorkerDeadError */
   claim(worker: string, request: ClaimRequest): Promise<Claim>;
-  finish(worker: string, queueId: number, outcomes: readonly RunOutcome[]): Promise<Refusal[]>;
+  /** @param mayHaveEnded whether some may have ended already: its answer was lost, or its transaction ends it. */
+  finish(worker: string, queueId: number, outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   promote(queueId: number, limit: number): Promise<Promotion>;
   /** @throws LeaseLostError */
   completeIn(

@@ -9,12 +9,17 @@ const SHORT_STACK_CHARACTERS = 500;
 
 /** What is kept of an error: its message and its stack with its causes', cut to a size, in characters PostgreSQL can store. */
 export function attemptError(thrown: unknown, attempt: number): AttemptError {
-  const error = toError(thrown);
   const characters = attempt > MANY_ATTEMPTS ? SHORT_STACK_CHARACTERS : STACK_CHARACTERS;
-  return {
-    message: storable(error.message, MESSAGE_CHARACTERS),
-    stack: storable(stackOf(error, 3), characters),
-  };
+  try {
+    const error = toError(thrown);
+    return {
+      message: storable(error.message, MESSAGE_CHARACTERS),
+      stack: storable(stackOf(error, 3), characters),
+    };
+  } catch {
+    // a getter of the user's
+    return { message: 'The error could not be read' };
+  }
 }
 
 function stackOf(error: Error, depth: number): string {

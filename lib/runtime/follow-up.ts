@@ -6,6 +6,7 @@ import type { ResolvedBackoff } from '../interfaces/backoff.interface.js';
 import type { BackoffStrategy } from '../interfaces/worker-options.interface.js';
 import type { Log } from '../utils/log.js';
 import { parseDuration } from '../utils/duration.js';
+import { toError } from '../utils/to-error.js';
 import { attemptError } from './attempt-error.js';
 import { backoffDelay } from './backoff.js';
 import type { JobRun } from './job-run.js';
@@ -22,12 +23,14 @@ export function followUpOf(
   backoff: ResolvedBackoff | BackoffStrategy,
   log: Log,
 ): FollowUp {
-  if (thrown instanceof ShutdownError) return handBack('front');
-  if (thrown instanceof DelayedError) {
-    return later({ state: 'p', charge: 0 }, parseDuration(thrown.delay) ?? 0);
+  // whatever was thrown, even a proxy whose traps throw
+  const asError = toError(thrown);
+  if (asError instanceof ShutdownError) return handBack('front');
+  if (asError instanceof DelayedError) {
+    return later({ state: 'p', charge: 0 }, parseDuration(asError.delay) ?? 0);
   }
-  const error = attemptError(thrown, run.attemptsStarted);
-  if (thrown instanceof UnrecoverableError) return { state: 'f', reason: 'unrecoverable', error };
+  const error = attemptError(asError, run.attemptsStarted);
+  if (asError instanceof UnrecoverableError) return { state: 'f', reason: 'unrecoverable', error };
   if (run.attemptsStarted >= run.claimed.maxAttempts) return { state: 'f', reason: 'exhausted', error };
   return later({ state: 'r', charge: 1, error }, retryDelay(thrown, run, backoff, log));
 }
@@ -46,7 +49,7 @@ function retryDelay(thrown: unknown, run: JobRun, backoff: ResolvedBackoff | Bac
     if (delay !== undefined) return delay;
     log.error(`The backoff strategy returned ${String(said)} for job ${run.id}: it must be a duration. 1s is taken.`);
   } catch (error) {
-    log.error(`The backoff strategy failed for job ${run.id}; 1s is taken: ${String(error)}`);
+    log.error(`The backoff strategy failed for job ${run.id}; 1s is taken: ${attemptError(error, 1).message}`);
   }
   return 1000;
 }

@@ -16,7 +16,7 @@ export interface Settled {
 }
 
 export interface OutcomeWriterDeps {
-  finish(outcomes: readonly RunOutcome[]): Promise<Refusal[]>;
+  finish(outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   /** A run's outcome is written, or was refused as `refusal` says. */
   onWritten(settled: Settled, refusal: Refusal | undefined): void;
   /** Whether an error says that the statement can never succeed as it is. */
@@ -95,7 +95,9 @@ export class OutcomeWriter {
   async #write(batch: readonly Settled[]): Promise<void> {
     for (let tries = 0; ; tries++) {
       try {
-        this.#written(batch, await this.#deps.finish(batch.map(({ outcome }) => outcome)));
+        const mayHaveEnded = tries > 0 || batch[0]!.run.completedInTransaction;
+        const outcomes = batch.map(({ outcome }) => outcome);
+        this.#written(batch, await this.#deps.finish(outcomes, mayHaveEnded));
         return;
       } catch (error) {
         if (this.#deps.isDataError(error)) {

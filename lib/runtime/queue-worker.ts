@@ -52,6 +52,8 @@ export class QueueWorker {
   #lanes: Set<number> | 'all' = 'all';
   #promote = true;
   #claimNo = 1;
+  /** Whether the last claim was sent and no answer came. */
+  #unanswered = false;
   #cycle: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
   #handBackTimer: NodeJS.Timeout | undefined;
@@ -103,6 +105,7 @@ export class QueueWorker {
     this.#again.stop();
     executor.handBackWaiting();
     await this.#cycle;
+    if (this.#unanswered) await this.#claimUnanswered();
     executor.handBackWaiting();
     const timeouts = routes.slots.map(({ definition }) => definition.options.shutdownTimeout);
     await Promise.all(
@@ -148,7 +151,7 @@ export class QueueWorker {
     while (!this.#stopping.signal.aborted && this.#hasReason()) {
       try {
         if (this.#promote) await this.#promoteDue();
-        else await this.#claim(tries > 0);
+        else await this.#claim();
         tries = 0;
       } catch (error) {
         if (error instanceof WorkerDeadError) {
@@ -181,34 +184,53 @@ export class QueueWorker {
     }
   }
 
-  async #claim(again: boolean): Promise<void> {
-    const { engine, queueId, routes } = this.#deps;
+  async #claim(): Promise<void> {
     const want = this.#want();
     if (want === 0) return;
     const lanes = this.#lanes;
     this.#lanes = new Set();
     let claim: Claim;
     try {
-      claim = await engine.claim(this.#deps.worker(), {
-        queueId,
-        claimNo: this.#claimNo,
-        again,
-        want,
-        maxBytes: CLAIM_BYTES,
-        lanes: lanes === 'all' ? null : [...lanes],
-        names: routes.names,
-      });
+      claim = await this.#ask(want, lanes === 'all' ? null : [...lanes]);
     } catch (error) {
       if (lanes === 'all') this.#lanes = 'all';
       else this.look([...lanes]);
       throw error;
     }
-    this.#claimNo++;
     this.#deps.onTime(claim.at);
     if (claim.open === null) this.#lanes = 'all';
     else this.look(claim.open);
     this.#again.claimed(claim.xmin, claim.xmax);
     this.#take(claim.runs);
+  }
+
+  async #ask(want: number, lanes: readonly number[] | null): Promise<Claim> {
+    const { engine, queueId, routes } = this.#deps;
+    const again = this.#unanswered;
+    this.#unanswered = true;
+    const claim = await engine.claim(this.#deps.worker(), {
+      queueId,
+      claimNo: this.#claimNo,
+      again,
+      want,
+      maxBytes: CLAIM_BYTES,
+      lanes,
+      names: routes.names,
+    });
+    this.#unanswered = false;
+    this.#claimNo++;
+    return claim;
+  }
+
+  /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. */
+  async #claimUnanswered(): Promise<void> {
+    try {
+      this.#take((await this.#ask(0, [])).runs);
+    } catch (error) {
+      this.#deps.log.error(
+        `Queue ${this.#deps.routes.queue}: the last claim was not answered; what it took stays leased: ${(error as Error).message}`,
+      );
+    }
   }
 
   #take(runs: readonly ClaimedRun[]): void {

@@ -21,8 +21,12 @@ export class Routes {
     this.names = this.#catchAll === undefined ? [...this.#byName.keys()] : null;
   }
 
-  of(name: string): Route | undefined {
-    return this.#byName.get(name) ?? this.#catchAll;
+  /** A claim hands out only names that it was given, so there is one. */
+  of(name: string): Route {
+    const route = this.#byName.get(name) ?? this.#catchAll;
+    if (route === undefined)
+      throw new Error(`Queue ${this.queue} handed out a job of a name without a handler: ${name}`);
+    return route;
   }
 }
 

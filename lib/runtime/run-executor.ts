@@ -57,7 +57,7 @@ export class RunExecutor implements RunContext {
     this.queueName = deps.routes.queue;
     this.jobs = deps.jobs;
     this.#writer = new OutcomeWriter({
-      finish: (outcomes) => deps.engine.finish(deps.worker(), deps.queueId, outcomes),
+      finish: (outcomes, mayHaveEnded) => deps.engine.finish(deps.worker(), deps.queueId, outcomes, mayHaveEnded),
       onWritten: (settled, refusal) => this.#written(settled, refusal),
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
@@ -76,8 +76,7 @@ export class RunExecutor implements RunContext {
   take(claimed: readonly ClaimedRun[]): void {
     const now = performance.now();
     for (const one of claimed) {
-      // claims ask for names with a handler only
-      const { slots, handler } = this.#deps.routes.of(one.name)!;
+      const { slots, handler } = this.#deps.routes.of(one.name);
       slots.push(new JobRun(one, slots, handler, now, this));
     }
     this.#turnBegan = now;
@@ -182,13 +181,15 @@ export class RunExecutor implements RunContext {
     const timeout = run.claimed.options?.timeout ?? handler.timeout;
     if (timeout !== undefined) this.#limit(run, timeout);
     let returned: unknown;
+    let later: boolean;
     try {
       returned = handler.run(run.job);
+      later = isThenable(returned);
     } catch (error) {
       this.#fail(run, error);
       return;
     }
-    if (isThenable(returned)) {
+    if (later) {
       Promise.resolve(returned).then(
         (value) => this.#complete(run, value),
         (error: unknown) => this.#fail(run, error),

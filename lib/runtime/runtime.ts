@@ -76,18 +76,14 @@ export class QueueRuntime {
     this.#worker = randomUUID();
     try {
       const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
-      await listener.start(this.#worker, {
-        onWake: (wake) => this.#wake(wake),
-        onListening: () => this.#lookEverywhere(),
-      });
-      await engine.register(this.#worker, this.#handles, listener.listening);
+      await engine.register(this.#worker, this.#handles, false);
       for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route));
     } catch (error) {
-      await listener.stop();
       this.#worker = '';
       this.#queues.clear();
       throw error;
     }
+    this.#listen();
     this.#heartbeat = new Heartbeat({
       beat: async () => engine.beat(this.#worker, this.#inFlight(), listener.listening),
       holdsLeases: () => this.#inFlight() > 0,
@@ -131,6 +127,13 @@ export class QueueRuntime {
     };
   }
 
+  #listen(): void {
+    this.#deps.listener.start(this.#worker, {
+      onWake: (wake) => this.#wake(wake),
+      onListening: () => this.#lookEverywhere(),
+    });
+  }
+
   #inFlight(): number {
     let sum = 0;
     for (const { executor } of this.#queues.values()) sum += executor.inFlight;
@@ -157,6 +160,9 @@ export class QueueRuntime {
       await engine.register(fresh, this.#handles, listener.listening);
       if (this.#worker !== old) return;
       this.#worker = fresh;
+      // the LISTEN connection holds the worker's lock: under its new name now
+      await listener.stop();
+      if (this.#worker === fresh) this.#listen();
       log.warn(`Worker ${old} was declared dead; this process goes on as ${fresh}`);
       this.#lookEverywhere();
     } catch (error) {

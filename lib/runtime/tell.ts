@@ -1,4 +1,5 @@
 import type { Log } from '../utils/log.js';
+import { attemptError } from './attempt-error.js';
 
 /** Calls listeners; what they throw, now or later, is logged and goes no further. */
 export function tell<Args extends unknown[]>(
@@ -17,7 +18,6 @@ export function tell<Args extends unknown[]>(
 }
 
 function complain(log: Log, error: unknown): void {
-  log.error(
-    `An @OnWorkerEvent method failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
+  const { message, stack = message } = attemptError(error, 1);
+  log.error(`An @OnWorkerEvent method failed: ${stack}`);
 }

@@ -2,9 +2,18 @@ import { inspect } from 'node:util';
 
 /** Whatever was thrown, as an Error: a thrown string is its message; anything else is kept as its `cause`. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
+  if (isError(thrown)) return thrown;
   if (typeof thrown === 'string') return new Error(thrown);
   return new Error(`Not an Error was thrown: ${safeInspect(thrown)}`, { cause: thrown });
+}
+
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    // a proxy's trap
+    return false;
+  }
 }
 
 function safeInspect(value: unknown): string {

@@ -43,6 +43,12 @@ export class PgConnection {
     return this.#options.connectTimeout;
   }
 
+  /** Whether a client can be had without waiting for another's to be given back. */
+  get hasRoom(): boolean {
+    const { idleCount, totalCount, waitingCount, options } = this.#pool;
+    return waitingCount === 0 && (idleCount > 0 || totalCount < (options.max ?? 10));
+  }
+
   /** Where a connection of one's own goes: as `listen` says, or as the pool. */
   get listenConfig(): ClientConfig {
     const { listen } = this.#options;

@@ -1,14 +1,17 @@
+import { pause } from '../../utils/pause.js';
 import type { PgConnection } from './connection.js';
 
 /** In callers' transactions a queue is notified about at most once in this time, by this process: ms. */
 const ALONG_EVERY = 20;
+/** Between two notifications after commits: ms. The first goes at once; a worker that one has woken looks by itself. */
+const PAUSE = 4;
 
 /**
  * Tells workers that there is something to do.
  *
  * - Never inside the transaction that adds, where it can be avoided: NOTIFY makes commits wait for each other across the
- *   whole database. What is added without a transaction is notified about after its commit; one notification at a time
- *   is under way, and whatever comes meanwhile shares the next.
+ *   whole database. What is added without a transaction is notified about after its commit; whatever comes while one
+ *   notification is under way, or in the 4 ms after it, shares the next.
  * - Inside a caller's transaction at most once in 20 ms for a queue; what was left out is made up for afterwards, and a
  *   worker that is woken looks again for as long as transactions are open that were open then.
  * - It only saves time: a notification that is lost is found by the poll. Workers of this process are told directly.
@@ -73,6 +76,7 @@ export class Notifier {
           `select set_config('synchronous_commit', 'off', true), ${this.#connection.names.schema}.notify_once($1)`,
           [wakes],
         );
+        await pause(PAUSE);
       }
     } catch {
       // the poll finds what this would have announced, and whoever uses the connection next reports it

@@ -32,7 +32,7 @@ export class PostgresJobEngine implements JobEngine {
   }
 
   async add(queue: string, drafts: readonly JobDraft[], executor?: SqlExecutor): Promise<AddedJob[]> {
-    const queueId = this.#queues.get(queue) ?? (await this.#queues.ensure(queue));
+    const queueId = this.#queues.get(queue) ?? (await this.#queues.ensure(queue, executor));
     const pages = paginate(drafts);
     if (executor !== undefined) return this.#addIn(executor, queueId, pages);
     const added =

@@ -39,12 +39,10 @@ export class PostgresListener implements WakeUpListener {
     return this.#client !== undefined;
   }
 
-  async start(worker: string, callbacks: WakeUpCallbacks): Promise<void> {
+  start(worker: string, callbacks: WakeUpCallbacks): void {
     if (!this.#enabled || this.#loop !== undefined) return;
     this.#stopping = new AbortController();
-    await new Promise<void>((settled) => {
-      this.#loop = this.#run(worker, callbacks, settled);
-    });
+    this.#loop = this.#run(worker, callbacks);
   }
 
   async stop(): Promise<void> {
@@ -53,7 +51,7 @@ export class PostgresListener implements WakeUpListener {
     this.#loop = undefined;
   }
 
-  async #run(worker: string, callbacks: WakeUpCallbacks, settled: () => void): Promise<void> {
+  async #run(worker: string, callbacks: WakeUpCallbacks): Promise<void> {
     const { signal } = this.#stopping;
     let tries = 0;
     while (!signal.aborted) {
@@ -61,12 +59,10 @@ export class PostgresListener implements WakeUpListener {
         await this.#session(worker, callbacks, () => {
           tries = 0;
           this.#said = false;
-          settled();
         });
       } catch (error) {
         this.#say(error as Error);
       }
-      settled();
       await pause(retryPause(tries++), signal);
     }
   }

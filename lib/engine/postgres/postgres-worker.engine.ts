@@ -19,6 +19,9 @@ import { packOutcomes } from './outcome-packing.js';
 import type { QueueIds } from './queue-ids.js';
 import { SqlState } from './schema-names.js';
 
+/** A run that has ended already. */
+const UNIQUE_VIOLATION = '23505';
+
 /** The log's processing side: one statement a method. */
 export class PostgresWorkerEngine implements WorkerEngine {
   readonly #connection: PgConnection;
@@ -33,7 +36,7 @@ export class PostgresWorkerEngine implements WorkerEngine {
 
   isDataError(error: unknown): boolean {
     // data exceptions, broken constraints, limits of the program
-    return /^(22|23|54)...$/.test(sqlState(error) ?? '');
+    return /^(22|23|54)/.test(sqlState(error) ?? '');
   }
 
   async ensureQueue(name: string): Promise<number> {
@@ -78,10 +81,26 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8)`,
     }
   }
 
-  async finish(worker: string, queueId: number, outcomes: readonly RunOutcome[]): Promise<Refusal[]> {
+  async finish(
+    worker: string,
+    queueId: number,
+    outcomes: readonly RunOutcome[],
+    mayHaveEnded: boolean,
+  ): Promise<Refusal[]> {
+    const values = [queueId, worker, ...packOutcomes(outcomes)];
+    try {
+      return await this.#finish([...values, !mayHaveEnded]);
+    } catch (error) {
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+      return this.#finish([...values, false]);
+    }
+  }
+
+  async #finish(values: unknown[]): Promise<Refusal[]> {
     const rows = await this.#connection.query<{ job_id: string; run: number; state: string | null }>(
-      `select job_id, run, state from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-      [queueId, worker, ...packOutcomes(outcomes)],
+      `select job_id, run, state
+from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      values,
     );
     return rows.map(({ job_id, run, state }) => ({ key: job_id, run, state }));
   }
@@ -108,7 +127,7 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8)`,
     try {
       await executor.query(
         `select ${schema}.complete_in($1::text::int, $2::text::uuid, $3::text::int, $4::text::bigint, $5::text::bigint,
- $6::text::smallint, $7::text::int, $8::text) as state`,
+ $6::text::int, $7::text::int, $8::text) as state`,
         [String(queueId), worker, String(lease.lane), lease.n, key, String(run), String(Math.round(ran)), output],
       );
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
 import type { PgConnection } from './connection.js';
 
 /**
@@ -17,10 +18,18 @@ export class QueueIds {
     return this.#known.get(name);
   }
 
-  /** The id, making the queue if need be. */
-  async ensure(name: string): Promise<number> {
+  /**
+   * The id, making the queue if need be. When the pool has no connection left the caller's transaction makes it: waiting
+   * for one might be waiting for that transaction.
+   */
+  async ensure(name: string, executor?: SqlExecutor): Promise<number> {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
+    if (executor !== undefined && !this.#connection.hasRoom) {
+      // not remembered: it is gone again if that transaction rolls back
+      const { rows } = (await executor.query(this.#statement, [name])) as { rows: { id: string }[] };
+      return Number(rows[0]!.id);
+    }
     let asked = this.#asked.get(name);
     if (asked === undefined) {
       asked = this.#make(name).finally(() => this.#asked.delete(name));
@@ -43,9 +52,13 @@ export class QueueIds {
   }
 
   async #make(name: string): Promise<number> {
-    const { schema } = this.#connection.names;
-    const [row] = await this.#connection.query<{ id: number }>(`select ${schema}.ensure_queue($1::text) as id`, [name]);
-    this.#known.set(name, row!.id);
-    return row!.id;
+    const [row] = await this.#connection.query<{ id: string }>(this.#statement, [name]);
+    const id = Number(row!.id);
+    this.#known.set(name, id);
+    return id;
+  }
+
+  get #statement(): string {
+    return `select ${this.#connection.names.schema}.ensure_queue($1::text)::text as id`;
   }
 }

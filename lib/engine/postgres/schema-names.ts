@@ -37,7 +37,7 @@ export function perSegment(variable: string, statement: (segment: number) => str
  * Settings of the functions that read the log: fresh and truncated tables have no statistics, and a plan that was
  * cached on an empty segment must not scan it when it is full.
  */
-export const PINNED_PLAN = `set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan`;
+export const PINNED_PLAN = `set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_material = off set jit = off set plan_cache_mode = force_generic_plan`;
 
 /** Between the parts of a packed text: it cannot occur in JSON, where control characters are escaped. */
 export const PACK_SEPARATOR = '\u001e';

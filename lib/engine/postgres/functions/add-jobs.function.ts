@@ -102,7 +102,7 @@ begin
       _wake := _wake || (_queue_id || ':' || _lane);
     end if;
   end loop;
-  return query select _ids::text, ((date_part('epoch', _at) * 1000)::bigint)::text, _existing::text,
+  return query select _ids::text, (floor(date_part('epoch', _at) * 1000)::bigint)::text, _existing::text,
     (select string_agg(distinct w, ' ') from unnest(_wake) w);
 end
 $fn$`;

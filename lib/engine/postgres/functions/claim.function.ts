@@ -20,7 +20,7 @@ const takeStretch = (s: string): string => `
           select f.*, sum(f.size) over (rows unbounded preceding) as so_far
             from (
               select e.txid, e.job_id, e.run, e.attempt, e.max_attempts, e.name, e.payload, e.options, e.meta,
-                     (date_part('epoch', e.created_at) * 1000)::bigint as created, octet_length(e.payload) as size
+                     floor(date_part('epoch', e.created_at) * 1000)::bigint as created, octet_length(e.payload) as size
                 from ${s}.entry e
                where e.queue_id = _queue_id and e.lane = _lane
                  and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
@@ -118,7 +118,7 @@ declare
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
   _lo_txid xid8; _lo_job bigint; _hi_txid xid8; _hi_job bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
-  _ids bigint[]; _runs smallint[]; _passed boolean; _exhausted boolean; _cut_by text;
+  _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _cut_by text;
   _open int[] := '{}'; _moved_to int[] := '{}'; _at timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
@@ -236,7 +236,7 @@ begin
       insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, pos_txid, pos_job, s0, s1, result_seg, job_ids, runs)
       values (_queue_id, _lane, _c.n + 1, _worker, _claim_no, _at,
               case when not _exhausted then _pos_txid end, case when not _exhausted then _pos_job end,
-              case when not _exhausted then _older end, _newer, _result_seg, _ids, _runs);`,
+              case when not _exhausted then _older end, _newer, _result_seg, _ids, case when 1 = all(_runs) then null else _runs end);`,
       )}
     end if;
   end loop;

@@ -14,13 +14,13 @@ select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts,
   lateral (
     select array_agg(e.job_id order by j.i)::text as job_ids, array_agg(e.run order by j.i)::text as runs,
            array_agg(e.attempt order by j.i)::text as attempts, array_agg(e.max_attempts order by j.i)::text as max_attempts,
-           array_agg((date_part('epoch', e.created_at) * 1000)::bigint order by j.i)::text as created,
+           array_agg(floor(date_part('epoch', e.created_at) * 1000)::bigint order by j.i)::text as created,
            json_agg(e.name order by j.i)::text as names,
            case when count(e.options) > 0 then json_agg(e.options order by j.i)::text end as options,
            case when count(e.meta) > 0 then json_agg(e.meta order by j.i)::text end as meta,
            string_agg(e.payload, ${PACK_SEPARATOR_SQL} order by j.i) as payloads
       from unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
-      join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run
+      join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1)
   ) t
  where l.queue_id = _queue_id and l.worker = _worker and l.claim_no = _claim_no and cardinality(l.job_ids) > 0
  order by l.at, l.lane

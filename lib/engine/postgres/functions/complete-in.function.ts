@@ -7,7 +7,7 @@ import { perSegment, type SchemaNames, SqlState } from '../schema-names.js';
  */
 export const completeIn = ({ schema: s }: SchemaNames): string => `
 create function ${s}.complete_in(
-  _queue_id int, _worker uuid, _lane int, _n bigint, _job_id bigint, _run smallint, _ran int, _output text
+  _queue_id int, _worker uuid, _lane int, _n bigint, _job_id bigint, _run int, _ran int, _output text
 ) returns text language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $fn$
 declare
   _segment smallint;

@@ -2,30 +2,26 @@ import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, SEGMENTS, type SchemaNames
 
 const CARRIED = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
 
-/** Ends the accepted runs in one segment of results: the one their lease names, which their claim chose. */
-const endInSegment = (s: string, segment: number): string => `
-  if ${segment} = any(_segs) then
-    with ended as (
+/** The batch as rows. A run whose lease does not stand has no segment, and so no row is made of it. */
+const BATCH = `unnest(_job_ids::bigint[], _runs::int[], _leases::int[], _states::text[], _ran::int[],
+                string_to_array(_outputs, ${PACK_SEPARATOR_SQL}, '')) j (job_id, run, lease, state, ran_ms, output)`;
+
+/** Ends runs in one segment of results: the one their lease names, which their claim chose. */
+const endInSegment = (s: string, segment: number, onConflict: string): string => `
       insert into ${s}.result_${segment} (queue_id, job_id, run, state, ran_ms, output)
       select _queue_id, j.job_id, j.run, coalesce(j.state, 'c')::"char", j.ran_ms, j.output
-        from unnest(_job_ids::bigint[], _runs::smallint[], _leases::int[], _states::text[], _ran::int[],
-                    string_to_array(_outputs, ${PACK_SEPARATOR_SQL}, ''))
-             j (job_id, run, lease, state, ran_ms, output)
+        from ${BATCH}
        where _segs[j.lease] = ${segment}
-       order by j.job_id, j.run
-      on conflict do nothing
-      returning job_id, run
-    )
-    select _ended || coalesce(array_agg(job_id), '{}'), _ended_runs || coalesce(array_agg(run), '{}')
-      into _ended, _ended_runs from ended;
-  end if;`;
+       order by j.job_id, j.run${onConflict}`;
 
 /**
  * Ends runs, in one statement for a batch: an appended result each, and what follows from it.
  *
  * - Fenced: only while the lease stands (this worker's, by lane and n) and the run has no result.
  * - Sorted by (job_id, run), or two batches could deadlock; with a short lock_timeout.
- * - It may be repeated until it is answered: a run this worker ended itself is not refused, and nothing follows twice.
+ * - Strict: a run that has ended already fails the whole batch with a unique violation. Not strict, for a batch that did
+ *   or whose answer was lost: ended runs are left out, and nothing follows twice. ON CONFLICT costs each row a second
+ *   WAL record and half its time again, for what almost never happens.
  *
  * Parallel arrays as text: `job_ids`, `runs`, `leases` (the position in `lanes` and `ns`), `ran` (ms), `states` (null
  * entries: completed), `outputs` (packed; null: none has one). `next` is a JSON object that says by "job:run" what follows
@@ -37,30 +33,48 @@ const endInSegment = (s: string, segment: number): string => `
 export const finish = ({ schema: s }: SchemaNames): string => `
 create function ${s}.finish(
   _queue_id int, _worker uuid, _lanes text, _ns text,
-  _job_ids text, _runs text, _leases text, _ran text, _states text, _outputs text, _next text
-) returns table (job_id text, run smallint, state text)
+  _job_ids text, _runs text, _leases text, _ran text, _states text, _outputs text, _next text, _strict boolean
+) returns table (job_id text, run int, state text)
 language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _segs smallint[];
-  _ended bigint[] := '{}'; _ended_runs smallint[] := '{}';
+  _ended bigint[] := '{}'; _ended_runs int[] := '{}';
 begin
   perform set_config('lock_timeout', '1000', true);
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   select array_agg(l.result_seg order by u.i) into _segs
     from unnest(_lanes::int[], _ns::bigint[]) with ordinality u (lane, n, i)
     left join lateral (select x.result_seg from ${s}.lease x
-      where x.queue_id = _queue_id and x.lane = u.lane and x.n = u.n and x.worker = _worker) l on true;
-${SEGMENTS.map((segment) => endInSegment(s, segment)).join('')}
+      where x.queue_id = _queue_id and x.lane = u.lane and x.n = u.n and x.worker = _worker limit 1) l on true;
+  if _strict then${SEGMENTS.map(
+    (segment) => `
+    if ${segment} = any(_segs) then${endInSegment(s, segment, '')};
+    end if;`,
+  ).join('')}
+    if _next is not null or array_position(_segs, null) is not null then
+      select coalesce(array_agg(j.job_id), '{}'), coalesce(array_agg(j.run), '{}') into _ended, _ended_runs
+        from ${BATCH} where _segs[j.lease] is not null;
+    end if;
+  else${SEGMENTS.map(
+    (segment) => `
+    if ${segment} = any(_segs) then
+      with ended as (${endInSegment(s, segment, '\n      on conflict do nothing returning job_id, run')}
+      )
+      select _ended || coalesce(array_agg(e.job_id), '{}'), _ended_runs || coalesce(array_agg(e.run), '{}')
+        into _ended, _ended_runs from ended e;
+    end if;`,
+  ).join('')}
+  end if;
 
   if _next is not null and cardinality(_ended) > 0 then
     perform ${s}.follow(_queue_id, _ended, _ended_runs, _next::jsonb);
   end if;
-  if cardinality(_ended) < cardinality(_job_ids::bigint[]) then
+  if not _strict or array_position(_segs, null) is not null then
     return query
       select j.job_id::text, j.run, (select r.state::text from ${s}.result r
                where _segs[j.lease] is not null and r.queue_id = _queue_id and r.job_id = j.job_id and r.run = j.run limit 1)
-        from unnest(_job_ids::bigint[], _runs::smallint[], _leases::int[]) j (job_id, run, lease)
+        from unnest(_job_ids::bigint[], _runs::int[], _leases::int[]) j (job_id, run, lease)
        where not exists (select from unnest(_ended, _ended_runs) e (job_id, run) where e.job_id = j.job_id and e.run = j.run);
   end if;
 end
@@ -68,7 +82,7 @@ $fn$`;
 
 /** What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. */
 export const follow = ({ schema: s, channel }: SchemaNames): string => `
-create function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs smallint[], _next jsonb) returns void
+create function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns void
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _segment smallint;
@@ -112,8 +126,8 @@ $fn$`;
 
 /** The runs that follow in one way ('delay', 'to' or 'reason'), made of the ones that ended; earlier errors travel in `meta`. */
 export const nextRuns = ({ schema: s }: SchemaNames): string => `
-create function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs smallint[], _next jsonb, _way text) returns table (
-  queue_id int, lane int, job_id bigint, created_at timestamptz, run smallint, attempt smallint, max_attempts smallint,
+create function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb, _way text) returns table (
+  queue_id int, lane int, job_id bigint, created_at timestamptz, run int, attempt smallint, max_attempts smallint,
   lost smallint, name text, payload text, options jsonb, meta jsonb, how jsonb
 ) language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
@@ -124,7 +138,7 @@ begin
            when 'front' then -1 - ${s}.home_lane(e.lane)
            when 'name' then ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint))
            else ${s}.home_lane(e.lane) end,
-         e.job_id, e.created_at, (e.run + 1)::smallint, (e.attempt + coalesce((x.how->>'charge')::int, 0))::smallint,
+         e.job_id, e.created_at, e.run + 1, (e.attempt + coalesce((x.how->>'charge')::int, 0))::smallint,
          e.max_attempts, e.lost, e.name, e.payload, e.options,
          case when x.how->'error' is null then e.meta
               else jsonb_set(coalesce(e.meta, '{}'), '{errors}', coalesce(e.meta->'errors', '[]') || (x.how->'error')) end,

@@ -5,7 +5,7 @@ export const jobIsAlive = ({ schema: s }: SchemaNames): string => `
 create function ${s}.job_is_alive(_queue_id int, _job_id bigint) returns boolean
 language plpgsql stable set enable_seqscan = off set plan_cache_mode = force_generic_plan as $fn$
 declare
-  _run smallint;
+  _run int;
 begin
   select greatest(
     (select max(e.run) from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _job_id),

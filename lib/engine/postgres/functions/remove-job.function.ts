@@ -10,7 +10,7 @@ create function ${s}.remove_job(_queue_id int, _job_id bigint) returns boolean
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text;
-  _run smallint;
+  _run int;
   _segment smallint;
 begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));

@@ -90,7 +90,7 @@ begin
   foreach _lane in array ${s}.lanes_in_use(_queue_id, null, 0) loop
     for _l in select l.job_ids, l.runs from ${s}.lease l where l.queue_id = _queue_id and l.lane = _lane order by l.n desc loop
       _seen := _seen + coalesce(cardinality(_l.job_ids), 0);
-      select array_agg(j.job_id) into _open from unnest(_l.job_ids, _l.runs) j (job_id, run)
+      select array_agg(j.job_id) into _open from (select u.job_id, coalesce(u.run, 1) as run from unnest(_l.job_ids, _l.runs) u (job_id, run)) j
        where not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = j.job_id and r.run = j.run)
          and exists (select from ${s}.entry e where e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run);
       job_ids := job_ids || coalesce(_open, '{}');

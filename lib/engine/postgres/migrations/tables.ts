@@ -1,7 +1,11 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
 
-/** What every segment of a ring shares: filled once, never updated, emptied by TRUNCATE; vacuum has nothing to do there. */
-const SEGMENT_SETTINGS = 'with (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off)';
+/**
+ * What every segment of a ring shares: filled once, never updated, emptied by TRUNCATE; vacuum has nothing to do there.
+ * A lease of 500 jobs is not worth compressing: that costs more than all else in its claim.
+ */
+const SEGMENT_SETTINGS =
+  'with (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off, toast_tuple_target = 8160)';
 
 /** A job as it waits; `entry` and `delayed` hold the same. */
 const RUN_COLUMNS = (s: string) => `
@@ -10,7 +14,7 @@ const RUN_COLUMNS = (s: string) => `
   txid xid8 not null default pg_current_xact_id(),
   job_id bigint not null default nextval('${s.replaceAll("'", "''")}.job_id'),
   created_at timestamptz not null,
-  run smallint not null,
+  run int not null,
   attempt smallint not null,
   max_attempts smallint not null,
   lost smallint not null default 0,
@@ -33,14 +37,14 @@ const LEASE_COLUMNS = `
   due_until timestamptz,
   result_seg smallint,
   job_ids bigint[],
-  runs smallint[]`;
+  runs int[]`;
 
 const RESULT_COLUMNS = `
   job_id bigint not null,
   finished_at timestamptz not null default clock_timestamp(),
   queue_id int not null,
   ran_ms int,
-  run smallint not null,
+  run int not null,
   state "char" not null,
   revoked boolean not null default false,
   output text`;
@@ -156,7 +160,7 @@ export function tables({ schema: s }: SchemaNames): string[] {
     `create table ${s}.dead (
   queue_id int not null,
   job_id bigint not null,
-  run smallint not null,
+  run int not null,
   attempt smallint not null,
   max_attempts smallint not null,
   lost smallint not null default 0,
