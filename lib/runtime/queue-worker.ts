@@ -1,23 +1,20 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { Claim, ClaimedRun, WorkerEngine } from '../engine/worker-engine.interface.js';
-import { ShutdownError } from '../errors/shutdown.error.js';
 import { WorkerDeadError } from '../errors/worker-dead.error.js';
 import type { Log } from '../utils/log.js';
 import { pause, retryPause } from '../utils/pause.js';
+import { Claimer } from './claimer.js';
 import { DueTimer } from './due-timer.js';
 import { LookAgain } from './look-again.js';
 import type { RunExecutor } from './run-executor.js';
 import type { Routes } from './routes.js';
 
-/** Runs in one claim, at most; and characters of their data. */
+/** Runs in one claim, at most. */
 const CLAIM = 1_000;
-const CLAIM_BYTES = 8 * 1024 * 1024;
 /** Delayed runs promoted in one statement. */
 const PROMOTION = 1_000;
 /** A run that has not started this long after its claim is handed back, for another process to take: ms. */
 const START_WITHIN = 1_000;
-/** After an abort, how long a handler may take to react before its run is handed back: ms. */
-const REACT_WITHIN = 1_000;
 
 export interface QueueWorkerDeps {
   readonly queueId: number;
@@ -41,19 +38,16 @@ export interface QueueWorkerDeps {
  * - One claim at a time. It asks for the places that are free and what will start within 20 ms; after one that left
  *   something it claims again as soon as there is room.
  * - Between polls it looks at the lanes that wake-ups named and those it left non-empty; a poll looks at all.
- * - A claim whose answer was lost is repeated under its number until it is answered.
  * - `stop()` resolves when nothing is claimed, running or unwritten; what was not started is handed back at once.
  */
 export class QueueWorker {
   readonly #deps: QueueWorkerDeps;
+  readonly #claimer: Claimer;
   readonly #due: DueTimer;
   readonly #again: LookAgain;
   readonly #stopping = new AbortController();
   #lanes: Set<number> | 'all' = 'all';
   #promote = true;
-  #claimNo = 1;
-  /** Whether the last claim was sent and no answer came. */
-  #unanswered = false;
   #cycle: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
   #handBackTimer: NodeJS.Timeout | undefined;
@@ -61,6 +55,7 @@ export class QueueWorker {
 
   constructor(deps: QueueWorkerDeps) {
     this.#deps = deps;
+    this.#claimer = new Claimer(deps);
     this.#due = new DueTimer(() => {
       this.#promote = true;
       this.#schedule();
@@ -105,18 +100,10 @@ export class QueueWorker {
     this.#again.stop();
     executor.handBackWaiting();
     await this.#cycle;
-    if (this.#unanswered) await this.#claimUnanswered();
+    if (this.#claimer.unanswered) await this.#claimUnanswered();
     executor.handBackWaiting();
-    const timeouts = routes.slots.map(({ definition }) => definition.options.shutdownTimeout);
-    await Promise.all(
-      routes.slots.map(async (slots) => {
-        if (await executor.quiet(slots, slots.definition.options.shutdownTimeout)) return;
-        executor.abort(slots, new ShutdownError('The process is shutting down'));
-        if (await executor.quiet(slots, REACT_WITHIN)) return;
-        executor.abandon(slots);
-      }),
-    );
-    await executor.flush(Math.max(REACT_WITHIN, ...timeouts));
+    await Promise.all(routes.slots.map((slots) => executor.drain(slots)));
+    await executor.flush(Math.max(1_000, ...routes.slots.map(({ definition }) => definition.options.shutdownTimeout)));
   }
 
   #schedule(): void {
@@ -140,8 +127,8 @@ export class QueueWorker {
   #want(): number {
     let want = 0;
     for (const slots of this.#deps.routes.slots) {
-      const { free, buffered, ahead } = slots;
-      if (free > 0 || buffered * 2 < ahead) want += free + Math.max(0, ahead - buffered);
+      const { free, waiting, ahead } = slots;
+      if (free > 0 || waiting * 2 < ahead) want += free + Math.max(0, ahead - waiting);
     }
     return Math.min(want, CLAIM);
   }
@@ -191,7 +178,7 @@ export class QueueWorker {
     this.#lanes = new Set();
     let claim: Claim;
     try {
-      claim = await this.#ask(want, lanes === 'all' ? null : [...lanes]);
+      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes]);
     } catch (error) {
       if (lanes === 'all') this.#lanes = 'all';
       else this.look([...lanes]);
@@ -204,28 +191,10 @@ export class QueueWorker {
     this.#take(claim.runs);
   }
 
-  async #ask(want: number, lanes: readonly number[] | null): Promise<Claim> {
-    const { engine, queueId, routes } = this.#deps;
-    const again = this.#unanswered;
-    this.#unanswered = true;
-    const claim = await engine.claim(this.#deps.worker(), {
-      queueId,
-      claimNo: this.#claimNo,
-      again,
-      want,
-      maxBytes: CLAIM_BYTES,
-      lanes,
-      names: routes.names,
-    });
-    this.#unanswered = false;
-    this.#claimNo++;
-    return claim;
-  }
-
   /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. */
   async #claimUnanswered(): Promise<void> {
     try {
-      this.#take((await this.#ask(0, [])).runs);
+      this.#take((await this.#claimer.claim(0, [])).runs);
     } catch (error) {
       this.#deps.log.error(
         `Queue ${this.#deps.routes.queue}: the last claim was not answered; what it took stays leased: ${(error as Error).message}`,

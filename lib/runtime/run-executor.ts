@@ -2,22 +2,26 @@ import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { ClaimedRun, FollowUp, Refusal, WorkerEngine } from '../engine/worker-engine.interface.js';
 import { JobTimeoutError } from '../errors/job-timeout.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { ShutdownError } from '../errors/shutdown.error.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
-import { type DataLimits, serialiseJson } from '../queue/job-data.js';
+import type { DataLimits } from '../queue/job-data.js';
 import { toExecutor } from '../transactions/to-executor.js';
 import type { Log } from '../utils/log.js';
-import { toError } from '../utils/to-error.js';
 import { followUpOf, handBack } from './follow-up.js';
 import { JobRun, type RunContext } from './job-run.js';
 import { OutcomeWriter, type Settled } from './outcome-writer.js';
 import type { Routes } from './routes.js';
 import type { Slots } from './slots.js';
+import { reportOutcome } from './report-outcome.js';
+import { storableResult } from './storable-result.js';
 import { tell } from './tell.js';
 
 /** Jobs are started for this long at a time; then timers and requests get their turn: ms. */
 const TURN = 5;
 /** How often the clock is looked at while jobs are started. */
 const STARTS_PER_LOOK = 16;
+/** After an abort, how long a handler may take to react before its run is handed back: ms. */
+const REACT_WITHIN = 1_000;
 
 export interface RunExecutorDeps {
   readonly queueId: number;
@@ -45,8 +49,6 @@ export class RunExecutor implements RunContext {
   onDelayed: (ms: number) => void = () => undefined;
   readonly #deps: RunExecutorDeps;
   readonly #writer: OutcomeWriter;
-  readonly #running = new Set<JobRun>();
-  #quietWaiters: (() => void)[] = [];
   #pumping = false;
   #yielding = false;
   #turnBegan = 0;
@@ -66,7 +68,7 @@ export class RunExecutor implements RunContext {
 
   /** Runs in this process, started and not settled. */
   get inFlight(): number {
-    return this.#running.size;
+    return this.#deps.routes.slots.reduce((sum, { running }) => sum + running.size, 0);
   }
 
   databaseNow(): number {
@@ -92,33 +94,15 @@ export class RunExecutor implements RunContext {
         this.#write(run, null, handBack(before !== undefined && all.length > 1 ? 'name' : 'front'));
       }
     }
-    return all.some(({ buffered }) => buffered > 0);
+    return all.some(({ waiting }) => waiting > 0);
   }
 
-  /** Whether a processor's runs have settled within a time. */
-  async quiet(slots: Slots, within: number): Promise<boolean> {
-    const deadline = performance.now() + within;
-    while (slots.running > 0) {
-      const left = deadline - performance.now();
-      if (left <= 0) return false;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#quietWaiters.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
-    return true;
-  }
-
-  abort(slots: Slots, reason: Error): void {
-    for (const run of this.#running) if (run.slots === slots) run.abort(reason);
-  }
-
-  /** Hands back what still runs: its handlers are left to themselves. */
-  abandon(slots: Slots): void {
-    for (const run of this.#running) if (run.slots === slots) this.#settle(run, null, handBack('front'));
+  /** Lets a processor's handlers finish; aborts their signals at its deadline, and a second later hands their runs back. */
+  async drain(slots: Slots): Promise<void> {
+    if (await slots.quiet(slots.definition.options.shutdownTimeout)) return;
+    for (const run of slots.running) run.abort(new ShutdownError('The process is shutting down'));
+    if (await slots.quiet(REACT_WITHIN)) return;
+    for (const run of slots.running) this.#settle(run, null, handBack('front'));
   }
 
   async flush(giveUpAfter: number): Promise<void> {
@@ -133,7 +117,7 @@ export class RunExecutor implements RunContext {
   async completeIn(run: JobRun, tx: TransactionHandle, result: unknown): Promise<void> {
     const executor = toExecutor(tx);
     const { key, run: number, lease } = run.claimed;
-    const output = this.#output(run, result);
+    const output = storableResult(run, result, this.#deps.limits, this.#deps.log);
     if (run.settled) throw new LeaseLostError(`Job ${run.id} is no longer this handler's: roll back`);
     run.completedInTransaction = true;
     await this.#deps.engine.completeIn(executor, this.#deps.worker(), this.#deps.queueId, {
@@ -150,7 +134,7 @@ export class RunExecutor implements RunContext {
     if (this.#pumping || this.#yielding) return;
     this.#pumping = true;
     for (const slots of this.#deps.routes.slots) {
-      for (let run = slots.next(); run !== undefined; run = slots.next()) {
+      for (let run = slots.begin(); run !== undefined; run = slots.begin()) {
         this.#start(run);
         if (++this.#starts % STARTS_PER_LOOK === 0 && performance.now() - this.#turnBegan > TURN) {
           this.#yield();
@@ -173,8 +157,6 @@ export class RunExecutor implements RunContext {
 
   #start(run: JobRun): void {
     const { slots, handler } = run;
-    slots.running++;
-    this.#running.add(run);
     run.begin();
     const { active } = slots.definition.listeners;
     if (active.length > 0) tell(active, this.#deps.log, run.job);
@@ -214,7 +196,11 @@ export class RunExecutor implements RunContext {
       this.#fail(run, new Error('completeIn() was called, but its transaction was rolled back'));
       return;
     }
-    this.#settle(run, value === undefined || value === null ? null : this.#output(run, value), undefined);
+    this.#settle(
+      run,
+      value === undefined || value === null ? null : storableResult(run, value, this.#deps.limits, this.#deps.log),
+      undefined,
+    );
   }
 
   #fail(run: JobRun, thrown: unknown): void {
@@ -225,31 +211,11 @@ export class RunExecutor implements RunContext {
     this.#settle(run, null, followUp, run.aborted ?? thrown);
   }
 
-  /** A result as JSON; one that cannot be stored is left out, and said: the job has run. */
-  #output(run: JobRun, value: unknown): string | null {
-    if (value === undefined || value === null) return null;
-    try {
-      return serialiseJson(value, this.#deps.limits, 'result');
-    } catch (error) {
-      this.#deps.log.error(
-        `The result of job ${run.id} (${run.handler.label}) cannot be stored; it completes without: ${(error as Error).message}`,
-      );
-      return null;
-    }
-  }
-
   #settle(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
     run.settled = true;
     clearTimeout(run.timer);
-    this.#running.delete(run);
-    run.slots.running--;
-    run.slots.took(performance.now() - run.startedAt);
     this.#write(run, output, followUp, thrown);
-    if (this.#quietWaiters.length > 0) {
-      const waiters = this.#quietWaiters;
-      this.#quietWaiters = [];
-      for (const wake of waiters) wake();
-    }
+    run.slots.end(run, performance.now() - run.startedAt);
     this.#pump();
     this.onRoom();
   }
@@ -261,28 +227,9 @@ export class RunExecutor implements RunContext {
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
-    const { run, outcome, thrown } = settled;
-    const { listeners } = run.slots.definition;
-    const completed = run.completedInTransaction && refusal?.state === 'c';
-    if (
-      refusal !== undefined &&
-      (refusal.state === null || 'lmxd'.includes(refusal.state)) &&
-      outcome.followUp?.state !== 'm'
-    ) {
-      this.#deps.log.warn(`Job ${run.id} was taken from this process while it ran: what it left is not written`);
-      return;
-    }
-    if (completed || outcome.followUp === undefined) {
-      if (listeners.completed.length > 0) {
-        tell(listeners.completed, this.#deps.log, run.job, outcome.output === null ? null : JSON.parse(outcome.output));
-      }
-      return;
-    }
-    const { delay, state } = outcome.followUp;
+    const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
-    if (state === 'r' || state === 'f') {
-      if (listeners.failed.length > 0) tell(listeners.failed, this.#deps.log, run.job, toError(thrown));
-    }
+    reportOutcome(settled, refusal, this.#deps.log);
   }
 }
 

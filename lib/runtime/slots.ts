@@ -1,5 +1,5 @@
-import type { ProcessorDefinition } from './processor-definition.js';
 import type { JobRun } from './job-run.js';
+import type { ProcessorDefinition } from './processor-definition.js';
 
 /** Jobs that take longer are not fetched ahead; of shorter ones, what will start within this time: ms. */
 const AHEAD_MS = 20;
@@ -9,59 +9,79 @@ const WEIGHT = 0.1;
 /** One processor's places for running jobs, and what was fetched for it and waits for one. */
 export class Slots {
   readonly definition: ProcessorDefinition;
-  running = 0;
-  #buffer: JobRun[] = [];
+  readonly #running = new Set<JobRun>();
+  #waiting: JobRun[] = [];
+  /** Where the waiting ones begin: taking the first of many must not move the others. */
   #head = 0;
   #averageMs: number | undefined;
+  #onQuiet: (() => void)[] = [];
 
   constructor(definition: ProcessorDefinition) {
     this.definition = definition;
   }
 
-  get concurrency(): number {
-    return this.definition.options.concurrency;
+  get running(): ReadonlySet<JobRun> {
+    return this.#running;
   }
 
-  get buffered(): number {
-    return this.#buffer.length - this.#head;
+  get waiting(): number {
+    return this.#waiting.length - this.#head;
   }
 
   /** Places that neither a running nor a waiting job needs. */
   get free(): number {
-    return Math.max(0, this.concurrency - this.running - this.buffered);
+    return Math.max(0, this.definition.options.concurrency - this.#running.size - this.waiting);
   }
 
   /** How many jobs will start within the next 20 ms beside those that have a place; none until one has shown how long it takes. */
   get ahead(): number {
     const ms = this.#averageMs;
-    return ms === undefined || ms >= AHEAD_MS ? 0 : Math.floor((this.concurrency * AHEAD_MS) / Math.max(ms, 0.001));
-  }
-
-  took(ms: number): void {
-    this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + (ms - this.#averageMs) * WEIGHT;
+    if (ms === undefined || ms >= AHEAD_MS) return 0;
+    return Math.floor((this.definition.options.concurrency * AHEAD_MS) / Math.max(ms, 0.001));
   }
 
   push(run: JobRun): void {
-    this.#buffer.push(run);
+    this.#waiting.push(run);
   }
 
-  /** The next run that can start now. */
-  next(): JobRun | undefined {
-    if (this.running >= this.concurrency || this.#head === this.#buffer.length) return undefined;
-    const run = this.#buffer[this.#head]!;
-    this.#head++;
-    if (this.#head === this.#buffer.length) {
-      this.#buffer = [];
+  /** The next run, in its place now; undefined when none waits or all places are taken. */
+  begin(): JobRun | undefined {
+    if (this.#running.size >= this.definition.options.concurrency || this.waiting === 0) return undefined;
+    const run = this.#waiting[this.#head++]!;
+    if (this.waiting === 0) {
+      this.#waiting = [];
       this.#head = 0;
     }
+    this.#running.add(run);
     return run;
+  }
+
+  /** Its place is free again. */
+  end(run: JobRun, ms: number): void {
+    this.#running.delete(run);
+    this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + (ms - this.#averageMs) * WEIGHT;
+    if (this.#running.size === 0 && this.#onQuiet.length > 0) {
+      for (const wake of this.#onQuiet.splice(0)) wake();
+    }
   }
 
   /** Takes out what has waited since before a time; all of it without one. */
   takeWaiting(before = Infinity): JobRun[] {
-    const waiting = this.#buffer.slice(this.#head);
-    this.#buffer = waiting.filter((run) => run.claimedAt >= before);
+    const waiting = this.#waiting.slice(this.#head);
+    this.#waiting = waiting.filter((run) => run.claimedAt >= before);
     this.#head = 0;
     return waiting.filter((run) => run.claimedAt < before);
+  }
+
+  /** Whether nothing runs, within a time. */
+  async quiet(within: number): Promise<boolean> {
+    if (this.#running.size === 0) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), within);
+      this.#onQuiet.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 }

@@ -3,8 +3,8 @@ import type { ClientConfig, Pool, PoolClient, PoolConfig, QueryResultRow } from 
 import { DatabaseUnavailableError } from '../../errors/database-unavailable.error.js';
 import type { ResolvedModuleOptions } from '../../interfaces/resolved-module-options.interface.js';
 import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
-import { pause, retryPause } from '../../utils/pause.js';
 import { isConnectionFault } from './connection-faults.js';
+import { PatientPool } from './patient-pool.js';
 import { type SchemaNames, schemaNames } from './schema-names.js';
 import { prepareDatabase } from './prepare-database.js';
 
@@ -23,9 +23,9 @@ export class PgConnection {
   readonly names: SchemaNames;
   readonly #options: ResolvedModuleOptions;
   readonly #pool: Pool;
+  readonly #patient: PatientPool;
   #wrapped = false;
   #closed: Promise<void> | undefined;
-  readonly #closing = new AbortController();
   readonly #onIdleError = (error: Error): void => {
     // the pool drops the client by itself; the next statement gets another
     if (this.#options.logger !== false) this.#options.logger.debug?.(`An idle connection was lost: ${error.message}`);
@@ -35,6 +35,7 @@ export class PgConnection {
     this.#options = options;
     this.names = schemaNames(options.schema);
     this.#pool = options.pool ?? new pg.Pool(poolConfig(options));
+    this.#patient = new PatientPool(this.#pool, options.connectTimeout);
     this.#pool.on('error', this.#onIdleError);
   }
 
@@ -45,8 +46,7 @@ export class PgConnection {
 
   /** Whether a client can be had without waiting for another's to be given back. */
   get hasRoom(): boolean {
-    const { idleCount, totalCount, waitingCount, options } = this.#pool;
-    return waitingCount === 0 && (idleCount > 0 || totalCount < (options.max ?? 10));
+    return this.#patient.hasRoom;
   }
 
   /** Where a connection of one's own goes: as `listen` says, or as the pool. */
@@ -99,7 +99,7 @@ export class PgConnection {
    */
   async use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.patience;
-    const client = await this.#acquire(deadline);
+    const client = await this.#patient.acquire(deadline);
     let lost: Error | undefined;
     const onError = (error: Error): void => {
       lost = error;
@@ -127,58 +127,11 @@ export class PgConnection {
     }
   }
 
-  /** A client of the pool, tried for until the deadline with growing pauses. */
-  async #acquire(deadline: number): Promise<PoolClient> {
-    for (let tries = 0; ; tries++) {
-      try {
-        if (this.#closing.signal.aborted) throw new Error('the connection is closed');
-        return await this.#connect(deadline);
-      } catch (error) {
-        const left = deadline - performance.now();
-        if (!isConnectionFault(error) && !(error instanceof TooLate) && !this.#closing.signal.aborted) throw error;
-        const wait = retryPause(tries);
-        if (wait >= left || this.#closing.signal.aborted) {
-          throw new DatabaseUnavailableError(
-            `The database could not be reached${this.#closing.signal.aborted ? '' : ` within ${this.patience} ms`}: ${describe(error)}`,
-            false,
-            { cause: error },
-          );
-        }
-        await pause(wait, this.#closing.signal);
-      }
-    }
-  }
-
-  async #connect(deadline: number): Promise<PoolClient> {
-    // the pool's own time-out is the user's to set: a connection that comes too late is given back
-    const connecting = this.#pool.connect();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new TooLate()), deadline - performance.now());
-    });
-    try {
-      return await Promise.race([connecting, late]);
-    } catch (error) {
-      if (error instanceof TooLate) {
-        connecting.then((client) => client.release()).catch(() => undefined);
-      }
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   async #close(): Promise<void> {
-    this.#closing.abort();
+    this.#patient.close();
     if (this.#options.pool === undefined) await this.#pool.end();
     // an owned pool may still report the end of its idle clients
     else this.#pool.off('error', this.#onIdleError);
-  }
-}
-
-class TooLate extends Error {
-  constructor() {
-    super('no connection became free');
   }
 }
 
@@ -197,9 +150,4 @@ async function inTransaction<T>(client: PoolClient, work: () => Promise<T>): Pro
 function poolConfig({ connection }: ResolvedModuleOptions): PoolConfig {
   const given: PoolConfig = typeof connection === 'string' ? { connectionString: connection } : { ...connection };
   return { keepAlive: true, application_name: 'pgqueue', ...given };
-}
-
-function describe(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
-  return error instanceof Error ? error.message : String(error);
 }

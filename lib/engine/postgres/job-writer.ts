@@ -1,0 +1,107 @@
+import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
+import type { AddedJob, JobDraft } from '../job-engine.interface.js';
+import type { PgConnection } from './connection.js';
+import { type AddedRow, packJobs, unpackAdded } from './job-packing.js';
+import type { Notifier } from './notifier.js';
+import type { QueueIds } from './queue-ids.js';
+
+/** A statement takes this many jobs, or this many characters of data, and more go into a second one. */
+const STATEMENT_JOBS = 5_000;
+const STATEMENT_CHARACTERS = 16 * 1024 * 1024;
+
+interface Written {
+  readonly jobs: AddedJob[];
+  readonly wake: string[];
+}
+
+/**
+ * Appends jobs, all or none, in as few statements as they fit.
+ *
+ * - On a caller's transaction it keeps to text parameters and results, which every driver passes alike.
+ */
+export class JobWriter {
+  readonly #connection: PgConnection;
+  readonly #queues: QueueIds;
+  readonly #notifier: Notifier;
+
+  constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier) {
+    this.#connection = connection;
+    this.#queues = queues;
+    this.#notifier = notifier;
+  }
+
+  async add(queue: string, drafts: readonly JobDraft[], executor?: SqlExecutor): Promise<AddedJob[]> {
+    const queueId = this.#queues.get(queue) ?? (await this.#queues.ensure(queue, executor));
+    const pages = paginate(drafts);
+    if (executor !== undefined) return this.#addIn(executor, queueId, pages);
+    const added =
+      pages.length === 1
+        ? [
+            await this.#addPage(
+              (text, values) => this.#connection.query<AddedRow>(text, values),
+              queueId,
+              pages[0]!,
+              false,
+            ),
+          ]
+        : await this.#connection.transaction(async (client) => this.#addPages(client, queueId, pages, false));
+    this.#notifier.committed(added.flatMap(({ wake }) => wake));
+    return added.flatMap(({ jobs }) => jobs);
+  }
+
+  /** In the caller's transaction: a notification goes along, at most once in a while for a queue. */
+  async #addIn(executor: SqlExecutor, queueId: number, pages: readonly JobDraft[][]): Promise<AddedJob[]> {
+    const along = this.#notifier.mayNotifyAlong(queueId);
+    const added = await this.#addPages(executor, queueId, pages, along);
+    if (!along) this.#notifier.uncommitted(added.flatMap(({ wake }) => wake));
+    return added.flatMap(({ jobs }) => jobs);
+  }
+
+  async #addPages(
+    executor: SqlExecutor,
+    queueId: number,
+    pages: readonly JobDraft[][],
+    along: boolean,
+  ): Promise<Written[]> {
+    const added = [];
+    for (const page of pages) {
+      const query = async (text: string, values: unknown[]): Promise<AddedRow[]> =>
+        ((await executor.query(text, values)) as { rows: AddedRow[] }).rows;
+      added.push(await this.#addPage(query, queueId, page, along));
+    }
+    return added;
+  }
+
+  async #addPage(
+    query: (text: string, values: unknown[]) => Promise<AddedRow[]>,
+    queueId: number,
+    drafts: readonly JobDraft[],
+    along: boolean,
+  ): Promise<Written> {
+    const { schema } = this.#connection.names;
+    const { shapes, shapeOf, payloads } = packJobs(drafts);
+    const notified = along ? `, ${schema}.notify_once(a.wake)::text as notified` : '';
+    const [row] = await query(
+      `select a.ids, a.at, a.existing, a.wake${notified}
+from ${schema}.add_jobs($1::text::int, $2::text, $3::text, $4::text) a`,
+      [String(queueId), shapes, shapeOf, payloads],
+    );
+    return { jobs: unpackAdded(row!, drafts), wake: row!.wake?.split(' ') ?? [] };
+  }
+}
+
+function paginate(drafts: readonly JobDraft[]): JobDraft[][] {
+  const pages: JobDraft[][] = [[]];
+  let characters = 0;
+  for (const draft of drafts) {
+    const page = pages.at(-1)!;
+    characters += draft.data.length;
+    if (page.length > 0 && (page.length >= STATEMENT_JOBS || characters > STATEMENT_CHARACTERS)) {
+      pages.push([draft]);
+      characters = draft.data.length;
+    } else {
+      page.push(draft);
+    }
+  }
+  return pages;
+}
