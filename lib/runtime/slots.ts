@@ -3,6 +3,8 @@ import type { ProcessorDefinition } from './processor-definition.js';
 
 /** Jobs that take longer are not fetched ahead; of shorter ones, what will start within this time: ms. */
 const AHEAD_MS = 20;
+/** However short they are, no more than this are fetched ahead: two claims' worth, so that memory is bounded. */
+const MOST_AHEAD = 2_000;
 /** How much the newest duration counts in the average. */
 const WEIGHT = 0.1;
 
@@ -37,7 +39,7 @@ export class Slots {
   get ahead(): number {
     const ms = this.#averageMs;
     if (ms === undefined || ms >= AHEAD_MS) return 0;
-    return Math.floor((this.definition.options.concurrency * AHEAD_MS) / Math.max(ms, 0.001));
+    return Math.min(MOST_AHEAD, Math.floor((this.definition.options.concurrency * AHEAD_MS) / Math.max(ms, 0.001)));
   }
 
   push(run: JobRun): void {
