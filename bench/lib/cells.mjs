@@ -1,0 +1,21 @@
+import { addInBulk, addInTransactions, addOneByOne } from '../workloads/add.mjs';
+import { bareLoop, drain } from '../workloads/drain.mjs';
+import { pickup } from '../workloads/pickup.mjs';
+
+const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400 };
+const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100 };
+
+/** What one repetition runs, floors beside what they are the floor of; each in a schema of its own. */
+export function cells(quick) {
+  const size = quick ? QUICK : FULL;
+  return {
+    w1: (at) => addOneByOne({ ...at, seconds: size.seconds }),
+    w1t: (at) => addInTransactions({ ...at, seconds: size.seconds / 2 }),
+    w2: (at) => addInBulk({ ...at, jobs: size.bulk }),
+    w3: async (at) => ({
+      loop: await bareLoop({ ...at, schema: `${at.schema}_loop`, jobs: size.jobs }),
+      drain: await drain({ ...at, jobs: size.jobs }),
+    }),
+    w4: (at) => pickup({ ...at, jobs: size.pickups }),
+  };
+}

@@ -1,0 +1,48 @@
+/** A job's data: 190 bytes as JSON. */
+export function payload(n) {
+  const data = { n, to: `user${n % 100_000}@example.com`, template: 'welcome', language: 'en', text: '' };
+  data.text = 'x'.repeat(190 - JSON.stringify(data).length);
+  return data;
+}
+
+/** Calls `work` from `callers` loops for a while, after a warm-up; the rate, and percentiles of each call's latency. */
+export async function closedLoop({ callers, seconds, warmUp = 0.5, work }) {
+  const run = async (ms) => {
+    const latencies = [];
+    const begun = performance.now();
+    const loop = async (caller) => {
+      while (performance.now() - begun < ms) {
+        const at = performance.now();
+        await work(caller);
+        latencies.push(performance.now() - at);
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, (_, caller) => loop(caller)));
+    return { count: latencies.length, rate: (latencies.length / (performance.now() - begun)) * 1000, latencies };
+  };
+  await run(warmUp * 1000);
+  const { count, rate, latencies } = await run(seconds * 1000);
+  return { count, rate, ...percentiles(latencies) };
+}
+
+export function percentiles(values) {
+  const sorted = Float64Array.from(values).toSorted();
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: sorted.at(-1) };
+}
+
+export function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Position in the WAL, in bytes. */
+export async function walPosition(client) {
+  const { rows } = await client.query(`select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8 as bytes`);
+  return rows[0].bytes;
+}
+
+export async function sleep(ms) {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
