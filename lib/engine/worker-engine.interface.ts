@@ -40,6 +40,8 @@ export interface ClaimRequest {
   readonly lanes: readonly number[] | null;
   /** Names this process handles; null: all. */
   readonly names: readonly string[] | null;
+  /** Those of them it has no room for now; null: none. */
+  readonly full: readonly string[] | null;
 }
 
 export interface Claim {
@@ -51,6 +53,8 @@ export interface Claim {
   readonly xmax: bigint;
   /** Lanes that may hold more; null: unknown, look at all. */
   readonly open: readonly number[] | null;
+  /** Lanes that hold jobs of names this process had no room for, or does not handle. */
+  readonly parked: readonly number[];
 }
 
 /** What follows from a run that does not simply complete. */

@@ -1,4 +1,5 @@
 import { InvalidJobError } from '../errors/invalid-job.error.js';
+import { toError } from '../utils/to-error.js';
 import { hasUnstorableCharacter } from '../utils/text.js';
 import { Inspection, type DataLimits } from './inspection.js';
 
@@ -26,6 +27,6 @@ export function serialiseJson(value: unknown, limits: DataLimits, root: string):
   } catch (error) {
     if (error instanceof InvalidJobError) throw error;
     // a getter or a toJSON() of the user's
-    throw new InvalidJobError(root, `${root} could not be read: ${String(error)}`, { cause: error });
+    throw new InvalidJobError(root, `${root} could not be read: ${toError(error).message}`, { cause: error });
   }
 }

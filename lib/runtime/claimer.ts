@@ -29,7 +29,7 @@ export class Claimer {
     return this.#unanswered;
   }
 
-  async claim(want: number, lanes: readonly number[] | null): Promise<Claim> {
+  async claim(want: number, lanes: readonly number[] | null, full: readonly string[] | null): Promise<Claim> {
     const again = this.#unanswered;
     this.#unanswered = true;
     const claim = await this.#engine.claim(this.#worker(), {
@@ -40,6 +40,7 @@ export class Claimer {
       maxBytes: CLAIM_BYTES,
       lanes,
       names: this.#routes.names,
+      full,
     });
     this.#unanswered = false;
     this.#claimNo++;

@@ -25,7 +25,8 @@ export function followUpOf(
 ): FollowUp {
   // whatever was thrown, even a proxy whose traps throw
   const asError = toError(thrown);
-  if (asError instanceof ShutdownError) return handBack('front');
+  // only this runtime's own: a handler that throws one by itself has failed
+  if (run.aborted instanceof ShutdownError) return handBack('front');
   if (asError instanceof DelayedError) {
     return later({ state: 'p', charge: 0 }, parseDuration(asError.delay) ?? 0);
   }

@@ -47,6 +47,8 @@ export class QueueWorker {
   readonly #again: LookAgain;
   readonly #stopping = new AbortController();
   #lanes: Set<number> | 'all' = 'all';
+  /** Lanes of names whose processor was full: looked at again when it has room. */
+  readonly #parked = new Set<number>();
   #promote = true;
   #cycle: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -67,6 +69,7 @@ export class QueueWorker {
 
   start(): void {
     this.lookEverywhere();
+    this.#pollLater();
   }
 
   /** Something was added to a lane. */
@@ -120,17 +123,19 @@ export class QueueWorker {
   }
 
   #hasReason(): boolean {
-    return this.#promote || ((this.#lanes === 'all' || this.#lanes.size > 0) && this.#want() > 0);
+    const somewhere = this.#lanes === 'all' || this.#lanes.size > 0 || this.#parkedHaveRoom();
+    return this.#promote || (somewhere && this.#want() > 0);
   }
 
-  /** How many runs to ask for: the free places, and those ahead once half of them are used up. */
   #want(): number {
-    let want = 0;
-    for (const slots of this.#deps.routes.slots) {
-      const { free, waiting, ahead } = slots;
-      if (free > 0 || waiting * 2 < ahead) want += free + Math.max(0, ahead - waiting);
-    }
-    return Math.min(want, CLAIM);
+    return Math.min(
+      this.#deps.routes.slots.reduce((sum, { room }) => sum + room, 0),
+      CLAIM,
+    );
+  }
+
+  #parkedHaveRoom(): boolean {
+    return this.#parked.size > 0 && this.#deps.routes.full() === null;
   }
 
   async #run(): Promise<void> {
@@ -141,11 +146,8 @@ export class QueueWorker {
         else await this.#claim();
         tries = 0;
       } catch (error) {
-        if (error instanceof WorkerDeadError) {
-          this.#deps.onDead();
-          return;
-        }
-        if (tries === 0) {
+        if (error instanceof WorkerDeadError) this.#deps.onDead();
+        else if (tries === 0) {
           this.#deps.log.error(
             `Queue ${this.#deps.routes.queue}: jobs cannot be fetched, trying on: ${(error as Error).message}`,
           );
@@ -154,7 +156,6 @@ export class QueueWorker {
         await pause(retryPause(tries++), this.#stopping.signal);
       }
     }
-    this.#pollLater();
   }
 
   async #promoteDue(): Promise<void> {
@@ -174,11 +175,13 @@ export class QueueWorker {
   async #claim(): Promise<void> {
     const want = this.#want();
     if (want === 0) return;
+    const full = this.#deps.routes.full();
+    if (full === null) this.#unpark();
     const lanes = this.#lanes;
     this.#lanes = new Set();
     let claim: Claim;
     try {
-      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes]);
+      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full);
     } catch (error) {
       if (lanes === 'all') this.#lanes = 'all';
       else this.look([...lanes]);
@@ -187,14 +190,21 @@ export class QueueWorker {
     this.#deps.onTime(claim.at);
     if (claim.open === null) this.#lanes = 'all';
     else this.look(claim.open);
+    // without a full processor they hold what only others handle
+    if (full !== null) for (const lane of claim.parked) this.#parked.add(lane);
     this.#again.claimed(claim.xmin, claim.xmax);
     this.#take(claim.runs);
+  }
+
+  #unpark(): void {
+    this.look([...this.#parked]);
+    this.#parked.clear();
   }
 
   /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. */
   async #claimUnanswered(): Promise<void> {
     try {
-      this.#take((await this.#claimer.claim(0, [])).runs);
+      this.#take((await this.#claimer.claim(0, [], null)).runs);
     } catch (error) {
       this.#deps.log.error(
         `Queue ${this.#deps.routes.queue}: the last claim was not answered; what it took stays leased: ${(error as Error).message}`,
@@ -204,8 +214,9 @@ export class QueueWorker {
 
   #take(runs: readonly ClaimedRun[]): void {
     if (runs.length === 0) return;
-    this.#deps.executor.take(runs);
-    if (this.#stopping.signal.aborted) this.#deps.executor.handBackWaiting();
+    const stopping = this.#stopping.signal.aborted;
+    this.#deps.executor.take(runs, !stopping);
+    if (stopping) this.#deps.executor.handBackWaiting();
     else this.#handBackLater();
   }
 
@@ -216,9 +227,11 @@ export class QueueWorker {
     }, START_WITHIN).unref();
   }
 
+  /** Whatever goes on: a lane whose wake-up was lost must not wait for the others to be empty. */
   #pollLater(): void {
-    clearTimeout(this.#poll);
-    if (this.#stopping.signal.aborted) return;
-    this.#poll = setTimeout(() => this.lookEverywhere(), this.#deps.pollInterval());
+    this.#poll = setTimeout(() => {
+      this.lookEverywhere();
+      this.#pollLater();
+    }, this.#deps.pollInterval());
   }
 }

@@ -21,6 +21,13 @@ export class Routes {
     this.names = this.#catchAll === undefined ? [...this.#byName.keys()] : null;
   }
 
+  /** Names whose processor has no room while another has; null: none. With one processor that cannot be. */
+  full(): readonly string[] | null {
+    if (this.slots.length === 1) return null;
+    const full = [...this.#byName].filter(([, { slots }]) => slots.room === 0).map(([name]) => name);
+    return full.length === 0 ? null : full;
+  }
+
   /** A claim hands out only names that it was given, so there is one. */
   of(name: string): Route {
     const route = this.#byName.get(name) ?? this.#catchAll;

@@ -75,14 +75,15 @@ export class RunExecutor implements RunContext {
     return this.#deps.databaseNow();
   }
 
-  take(claimed: readonly ClaimedRun[]): void {
+  /** @param start false: they wait, to be handed back. */
+  take(claimed: readonly ClaimedRun[], start = true): void {
     const now = performance.now();
     for (const one of claimed) {
       const { slots, handler } = this.#deps.routes.of(one.name);
       slots.push(new JobRun(one, slots, handler, now, this));
     }
     this.#turnBegan = now;
-    this.#pump();
+    if (start) this.#pump();
   }
 
   /** Hands back what was not started, of all or of what came before a time; says whether anything still waits. */
@@ -138,7 +139,8 @@ export class RunExecutor implements RunContext {
         this.#start(run);
         if (++this.#starts % STARTS_PER_LOOK === 0 && performance.now() - this.#turnBegan > TURN) {
           this.#yield();
-          break;
+          this.#pumping = false;
+          return;
         }
       }
     }

@@ -42,6 +42,7 @@ export class QueueRuntime {
   #worker = '';
   #handles: HandledNames = {};
   #heartbeat: Heartbeat | undefined;
+  #startsAnew = false;
   #stopLocalWake: (() => void) | undefined;
   /** What to add to performance.now() for the database's time. */
   #clockOffset = Date.now() - performance.now();
@@ -99,7 +100,7 @@ export class QueueRuntime {
         }
       });
     });
-    this.#lookEverywhere();
+    for (const { worker } of this.#queues.values()) worker.start();
   }
 
   #createQueue(queueId: number, routes: Routes): RunningQueue {
@@ -153,6 +154,8 @@ export class QueueRuntime {
 
   /** Declared dead, or its row is gone: a new worker under a new id. What the old one held is refused to it. */
   async #startAnew(): Promise<void> {
+    if (this.#startsAnew || this.#worker === '') return;
+    this.#startsAnew = true;
     const old = this.#worker;
     const { engine, listener, log } = this.#deps;
     const fresh = randomUUID();
@@ -167,6 +170,8 @@ export class QueueRuntime {
       this.#lookEverywhere();
     } catch (error) {
       log.error(`Worker ${old} was declared dead, and a new one could not be registered yet: ${String(error)}`);
+    } finally {
+      this.#startsAnew = false;
     }
   }
 }

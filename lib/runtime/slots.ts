@@ -42,6 +42,12 @@ export class Slots {
     return Math.min(MOST_AHEAD, Math.floor((this.definition.options.concurrency * AHEAD_MS) / Math.max(ms, 0.001)));
   }
 
+  /** How many runs it could take now: its free places, and what is ahead once half of that is used up. */
+  get room(): number {
+    const { free, waiting, ahead } = this;
+    return free > 0 || waiting * 2 < ahead ? free + Math.max(0, ahead - waiting) : 0;
+  }
+
   push(run: JobRun): void {
     this.#waiting.push(run);
   }

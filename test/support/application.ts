@@ -37,7 +37,12 @@ export async function startApplication(
   @Module({
     imports: [
       ...imports,
-      PgQueueModule.forRoot({ connection: database.url, schema: database.schema, logger: false, ...options }),
+      PgQueueModule.forRoot({
+        ...(options.pool === undefined && { connection: database.url }),
+        schema: database.schema,
+        logger: false,
+        ...options,
+      }),
     ],
     providers,
   })

@@ -63,12 +63,6 @@ export class Session {
     const connection = {
       names: schemaNames(schema),
       query: async (text: string, values: unknown[]) => (await client.query(text, values)).rows,
-      transaction: async (work: (executor: pg.Client) => Promise<unknown>) => {
-        await client.query('begin');
-        const result = await work(client);
-        await client.query('commit');
-        return result;
-      },
     } as unknown as PgConnection;
     const silent = { committed() {}, uncommitted() {}, mayNotifyAlong: () => false } as unknown as Notifier;
     this.client = client;
@@ -77,7 +71,7 @@ export class Session {
   }
 
   async add(queue: TestQueue, ...specs: JobSpec[]): Promise<AddedJob[]> {
-    return this.jobs.add(queue.name, (specs.length === 0 ? [{}] : specs).map(draft));
+    return this.jobs.add(queue.name, (specs.length === 0 ? [{}] : specs).map(draft), this.client);
   }
 
   /** Adds in a transaction that stays open. */
@@ -106,7 +100,7 @@ export class TestWorker {
   }
 
   async claim(queue: TestQueue, request: Partial<ClaimRequest> = {}): Promise<Claim> {
-    const standard = { want: 100_000, maxBytes: 1e9, lanes: null, names: null, again: false };
+    const standard = { want: 100_000, maxBytes: 1e9, lanes: null, names: null, again: false, full: null };
     const claimNo = request.claimNo ?? ++this.#claimNo;
     return this.session.work.claim(this.id, { queueId: queue.id, ...standard, ...request, claimNo });
   }

@@ -17,7 +17,7 @@ import { until } from './signals.js';
 export interface RunningApplication {
   readonly app: INestApplicationContext;
   readonly jobs: QueueService;
-  queue<Data = any, Result = any>(name: string): Queue<Data, Result>;
+  readonly queue: <Data = any, Result = any>(name: string) => Queue<Data, Result>;
 }
 
 /** Starts applications, and closes after each test those that are still open. */

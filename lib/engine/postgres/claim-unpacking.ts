@@ -24,6 +24,7 @@ interface Status {
   readonly xmin: string;
   readonly xmax: string;
   readonly open: number[] | null;
+  readonly parked: number[];
 }
 
 type Meta = { errors?: AttemptError[] } | null;
@@ -36,7 +37,14 @@ export function unpackClaim(rows: readonly ClaimRow[]): Claim {
   for (const row of rows) {
     if (row.lane !== null) unpackStretch(row, runs);
   }
-  return { runs, at: status.at, xmin: BigInt(status.xmin), xmax: BigInt(status.xmax), open: status.open };
+  return {
+    runs,
+    at: status.at,
+    xmin: BigInt(status.xmin),
+    xmax: BigInt(status.xmax),
+    open: status.open,
+    parked: status.parked,
+  };
 }
 
 function unpackStretch(row: ClaimRow, runs: ClaimedRun[]): void {

@@ -112,7 +112,9 @@ export class PostgresListener implements WakeUpListener {
       }
     } finally {
       this.#client = undefined;
-      await Promise.race([client.end().catch(() => undefined), pause(1000)]);
+      const patience = new AbortController();
+      await Promise.race([client.end().catch(() => undefined), pause(1000, patience.signal)]);
+      patience.abort();
     }
   }
 

@@ -67,12 +67,12 @@ export class PostgresWorkerEngine implements WorkerEngine {
   }
 
   async claim(worker: string, request: ClaimRequest): Promise<Claim> {
-    const { queueId, claimNo, want, maxBytes, lanes, names, again } = request;
+    const { queueId, claimNo, want, maxBytes, lanes, names, again, full } = request;
     try {
       const rows = await this.#connection.query<ClaimRow>(
         `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
-from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [queueId, worker, claimNo, want, maxBytes, lanes, names, again],
+from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [queueId, worker, claimNo, want, maxBytes, lanes, names, again, full],
       );
       return unpackClaim(rows);
     } catch (error) {

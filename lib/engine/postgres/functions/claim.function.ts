@@ -9,7 +9,7 @@ const MANY_RUNNING = 8;
 const takeStretch = (s: string): string => `
       select count(*) as n, array_agg(e.job_id) as job_ids, array_agg(e.run) as runs,
              (array_agg(e.txid))[count(*)::int] as txid, sum(e.size)::bigint as size,
-             count(*) filter (where not e.name = any(_names)) as strangers,
+             count(*) filter (where not e.name = any(_names) or e.name = any(_full)) as strangers,
              array_agg(e.attempt)::text as attempts, array_agg(e.max_attempts)::text as max_attempts,
              array_agg(e.created)::text as created, json_agg(e.name)::text as names,
              case when count(e.options) > 0 then json_agg(e.options)::text end as options,
@@ -26,7 +26,7 @@ const takeStretch = (s: string): string => `
                  and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
                  and e.txid <> all(_w.rest)
                  and (not _picky or (
-                   (_names is null or e.name = any(_names))
+                   (_names is null or e.name = any(_names)) and (_full is null or e.name <> all(_full))
                    and not exists (select from ${s}.result r
                      where r.queue_id = _queue_id and r.job_id = e.job_id and r.run = e.run and r.revoked)))
                order by e.txid, e.job_id limit _left
@@ -47,9 +47,9 @@ const cutStretch = (s: string): string => `
                        count(*) filter (where p.stranger) over place as strangers, sum(p.size) over place as so_far
                   from (
                     select e.txid, e.job_id, e.run,
-                           r.revoked is null and _names is not null and not e.name = any(_names) as stranger,
-                           case when r.revoked is null and (_names is null or e.name = any(_names))
-                                then octet_length(e.payload) else 0 end as size
+                           r.revoked is null and not ((_names is null or e.name = any(_names)) and (_full is null or e.name <> all(_full)))
+                             as stranger,
+                           case when r.revoked is null then octet_length(e.payload) else 0 end as size
                       from ${s}.entry e
                       left join lateral (select x.revoked from ${s}.result x
                         where x.queue_id = _queue_id and x.job_id = e.job_id and x.run = e.run and x.revoked limit 1) r on true
@@ -67,7 +67,8 @@ const moveStrangers = (s: string): string => `
             for _m in
               select e.job_id, e.run, ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint)) as lane
                 from unnest(_cut.strangers, _cut.stranger_runs) j (job_id, run)
-                join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run and e.lane = _lane
+               cross join lateral (select f.* from ${s}.entry f
+                 where f.queue_id = _queue_id and f.job_id = j.job_id and f.run = j.run limit 1) e
                order by e.txid, e.job_id
             loop
               ${perSegment(
@@ -98,12 +99,15 @@ const moveStrangers = (s: string): string => `
  * - Nothing is written when nothing was found, unless finding that out was expensive.
  * - `again`: the answer to claim `claim_no` was lost; if it was made, the same leases are returned.
  *
- * `lanes`: those to look at, in this order; null finds the ones in use. Returns one row for each stretch of a lease, and
+ * `names`: those this process handles; null: all. `full`: those it has no room for now; their jobs are moved like
+ * strangers', so that they do not stand before others' that can run. `lanes`: those to look at, in this order; null finds
+ * the ones in use. Returns one row for each stretch of a lease, and
  * a last one without a lane that says when, in which snapshot, and whether more may be waiting.
  */
 export const claim = ({ schema: s, channel }: SchemaNames): string => `
 create function ${s}.claim(
-  _queue_id int, _worker uuid, _claim_no bigint, _want int, _max_bytes bigint, _lanes int[], _names text[], _again boolean
+  _queue_id int, _worker uuid, _claim_no bigint, _want int, _max_bytes bigint, _lanes int[], _names text[], _again boolean,
+  _full text[] default null
 ) returns table (
   lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
   names text, options text, meta text, payloads text, status text
@@ -119,7 +123,7 @@ declare
   _lo_txid xid8; _lo_job bigint; _hi_txid xid8; _hi_job bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
   _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _cut_by text;
-  _open int[] := '{}'; _moved_to int[] := '{}'; _at timestamptz;
+  _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _at timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
@@ -154,11 +158,16 @@ begin
   _revocations := exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked);
   if _lanes is null then
     _lanes := ${s}.lanes_in_use(_queue_id, _names, _claim_no);
-  elsif _names is not null and (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
-    -- a name's lane is only for those who handle the name: here its jobs would be strangers without end
-    _lanes := array(select l.lane from unnest(_lanes) with ordinality l (lane, i)
-      left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
-      where special.lane is null or special.kind <> 'n' or special.name = any(_names) order by l.i);
+  end if;
+  if (_names is not null or _full is not null) and (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
+    -- a name's lane is only for those who handle the name, and now: here its jobs would be strangers without end
+    select coalesce(array_agg(l.lane order by l.i) filter (where x.served), '{}'),
+           coalesce(array_agg(l.lane order by l.i) filter (where x.full), '{}')
+      into _lanes, _parked
+      from unnest(_lanes) with ordinality l (lane, i)
+      left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane) and special.kind = 'n'
+     cross join lateral (select coalesce(special.name = any(_full), false) as full) f
+     cross join lateral (select f.full, special.lane is null or (not f.full and (_names is null or special.name = any(_names))) as served) x;
   end if;
 
   foreach _lane in array _lanes loop
@@ -187,7 +196,7 @@ begin
           _picky := _revocations;
           _cut_by := null;
           if not _picky then${takeStretch(s)};
-            _picky := _names is not null and _t.strangers > 0;
+            _picky := _t.strangers > 0;
             if not _picky and _t.n > 0 then
               _pos_txid := _t.txid; _pos_job := _t.job_ids[_t.n::int];
               _cut_by := case when _t.n >= _left then 'limit' when _t.size >= _bytes_left then 'bytes' end;
@@ -245,6 +254,6 @@ begin
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
   end if;
   return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
-    null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _open, _moved_to);
+    null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _open, _parked || _moved_to);
 end
 $fn$`;

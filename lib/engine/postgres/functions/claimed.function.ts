@@ -20,20 +20,22 @@ select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts,
            case when count(e.meta) > 0 then json_agg(e.meta order by j.i)::text end as meta,
            string_agg(e.payload, ${PACK_SEPARATOR_SQL} order by j.i) as payloads
       from unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
-      join ${s}.entry e on e.queue_id = _queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1)
+     cross join lateral (select f.* from ${s}.entry f
+       where f.queue_id = _queue_id and f.job_id = j.job_id and f.run = coalesce(j.run, 1) limit 1) e
   ) t
  where l.queue_id = _queue_id and l.worker = _worker and l.claim_no = _claim_no and cardinality(l.job_ids) > 0
  order by l.at, l.lane
 $fn$`;
 
-/** What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes moved to. */
+/** What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes left to whoever has
+ * room for their names. */
 export const claimStatus = ({ schema: s }: SchemaNames): string => `
-create function ${s}.claim_status(_at timestamptz, _now pg_snapshot, _open int[], _moved_to int[]) returns text
+create function ${s}.claim_status(_at timestamptz, _now pg_snapshot, _open int[], _parked int[]) returns text
 language sql stable
 return json_build_object(
   'at', date_part('epoch', _at) * 1000,
   'xmin', pg_snapshot_xmin(_now)::text,
   'xmax', pg_snapshot_xmax(_now)::text,
   'open', _open,
-  'moved', _moved_to
+  'parked', _parked
 )::text`;

@@ -145,7 +145,8 @@ begin
          x.how
     from unnest(_ended, _ended_runs) d (job_id, run)
    cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x
-    join ${s}.entry e on e.queue_id = _queue_id and e.job_id = d.job_id and e.run = d.run
+   cross join lateral (select f.* from ${s}.entry f
+     where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1) e
    where x.how->_way is not null
    order by e.txid, e.job_id;
 end

@@ -28,7 +28,8 @@ const appendDue = (s: string, segment: number): string => `
  * Appends the delayed runs that are due to their lanes, and moves the cursor, which lies in snapshot and in time:
  * everything visible in `s1` and at or before (due_until, pos) is done. Nothing is updated or deleted.
  *
- * - Late arrivals first: what committed since `s1` with a due time behind the cursor. Rides (queue_id, txid, run_at).
+ * - Late arrivals first: what committed since `s1` with a due time behind the cursor. Rides (queue_id, txid, run_at), which
+ *   its order pins: a plan made on an empty segment might walk over all that was promoted before.
  * - Then what came due since, at most `limit`. Rides (queue_id, run_at, txid, job_id).
  * - Locks and transaction as claim(), with a lock of its own: promotions and claims do not wait for each other.
  *
@@ -72,6 +73,7 @@ begin
            and d.txid <= _w.hi_txids[_i] and (d.txid < _w.hi_txids[_i] or _w.hi_jobs[_i] > 0)
            and d.txid <> all(_w.rest)
            and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job)
+         order by d.txid, d.run_at
       ),${appendDue(s, i)}
       select (select count(*) from due) as n, array(select distinct lane from moved) as lanes into _d;`,
       )}

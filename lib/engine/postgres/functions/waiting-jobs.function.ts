@@ -65,7 +65,8 @@ begin
     select d.job_id, d.run_at from (
       (select d.job_id, d.run, d.run_at from ${s}.delayed d
         where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmin(_c.s1) and not pg_visible_in_snapshot(d.txid, _c.s1)
-          and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job))
+          and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job)
+        order by d.txid, d.run_at)
       union all
       (select d.job_id, d.run, d.run_at from ${s}.delayed d
         where d.queue_id = _queue_id and (d.run_at, d.txid, d.job_id) > (_c.due_until, _c.pos_txid, _c.pos_job)
@@ -92,7 +93,8 @@ begin
       _seen := _seen + coalesce(cardinality(_l.job_ids), 0);
       select array_agg(j.job_id) into _open from (select u.job_id, coalesce(u.run, 1) as run from unnest(_l.job_ids, _l.runs) u (job_id, run)) j
        where not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = j.job_id and r.run = j.run)
-         and exists (select from ${s}.entry e where e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run);
+         -- offset 0: looked up run by run, whatever the plan was made on
+         and exists (select from ${s}.entry e where e.queue_id = _queue_id and e.job_id = j.job_id and e.run = j.run offset 0);
       job_ids := job_ids || coalesce(_open, '{}');
       exit when _seen > ${LEASED_RUNS_SEEN};
     end loop;

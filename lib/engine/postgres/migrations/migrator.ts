@@ -8,9 +8,14 @@ interface InstalledVersion {
   readonly compatibleFrom: number;
 }
 
-async function installedVersion(client: ClientBase, { schema }: SchemaNames): Promise<InstalledVersion> {
-  const { rows } = await client.query('select to_regclass($1) is not null as there', [`${schema}.schema_version`]);
-  if (!rows[0].there) {
+async function installedVersion(client: ClientBase, { schema, name }: SchemaNames): Promise<InstalledVersion> {
+  // not to_regclass(): after waiting for the lock it may answer from a cache that has not heard of the other's commit
+  const { rowCount } = await client.query(
+    `select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = 'schema_version'`,
+    [name],
+  );
+  if (rowCount === 0) {
     return { version: 0, compatibleFrom: 0 };
   }
   const found = await client.query(`select version, compatible_from from ${schema}.schema_version`);
