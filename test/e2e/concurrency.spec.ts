@@ -53,6 +53,21 @@ describe('concurrency', () => {
     gate.resolve();
   });
 
+  it('of a full processor leaves its backlog where it is, however long, and runs all of it in the end', async () => {
+    const queueName = newQueue();
+    const gate = deferred();
+    let slowRuns = 0;
+    const slow = processor(queueName, () => gate.promise.then(() => slowRuns++), { concurrency: 2 }, 'slow');
+    const quick = processor(queueName, () => undefined, { concurrency: 1 }, 'quick');
+    const queue = (await start({ providers: [slow, quick] })).queue(queueName);
+    await queue.addBulk(Array.from({ length: 450 }, () => ({ name: 'slow', data: null })));
+    await ended(queue, await queue.add('quick', null));
+    // the two that run, and at most as many more as the first claim could fetch before they had begun
+    expect((await queue.getJobCounts('active')).active).toBeLessThanOrEqual(5);
+    gate.resolve();
+    await until('all of the backlog to have run', () => slowRuns === 450, 15_000);
+  });
+
   it('10 instances of an application run each of 500 jobs exactly once', async () => {
     const queueName = newQueue();
     const runs = new Map<number, number>();

@@ -1,0 +1,26 @@
+import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Pool } from 'pg';
+
+/** The application's own pool and table; the job queue uses the same pool. */
+@Global()
+@Module({
+  providers: [{ provide: Pool, useFactory: () => new Pool({ connectionString: process.env['DATABASE_URL'] }) }],
+  exports: [Pool],
+})
+export class DatabaseModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(private readonly pool: Pool) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.pool.query(`
+      create table if not exists emails (
+        id bigint generated always as identity primary key,
+        recipient text not null,
+        template text not null,
+        sent_at timestamptz
+      )`);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool.end();
+  }
+}

@@ -1,0 +1,112 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PgQueueModule } from '../../lib/index.js';
+import type { TestDatabase } from '../support/database.js';
+import { ended, newQueue, processor, testApplications } from '../support/running.js';
+import { freshDatabase } from './support/fresh-database.js';
+import { snippets } from './support/markdown.js';
+
+const database = freshDatabase();
+const start = testApplications({ url: database.url, schema: 'pgqueue' } as TestDatabase);
+const inDocuments = snippets('sql');
+
+let client: pg.Client;
+
+beforeAll(async () => {
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('begin');
+  await client.query(PgQueueModule.migrationSql());
+  await client.query('commit');
+  // the application's own
+  await client.query('create table users (id bigint generated always as identity, name text)');
+});
+
+afterAll(async () => {
+  await client?.end();
+});
+
+/** Runs a snippet, looks at what it did, and leaves nothing. */
+async function tried<T>(code: string, look: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    await client.query(code);
+    return await look();
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+const added = async (): Promise<object[]> =>
+  (
+    await client.query(
+      `select name, payload::jsonb as data, options, max_attempts from pgqueue.entry
+       union all select name, payload::jsonb, options, max_attempts from pgqueue.delayed order by max_attempts`,
+    )
+  ).rows;
+
+function snippet(part: string): string {
+  const found = inDocuments.filter(({ code }) => code.includes(part));
+  expect(found).toHaveLength(1);
+  return found[0]!.code;
+}
+
+describe('SQL in the documents', () => {
+  it.each(inDocuments)('runs on a migrated database: $where', async ({ code }) => {
+    expect(code.trim()).toMatch(/;$/);
+    await tried(code, async () => undefined);
+  });
+
+  it('adds the jobs it says', async () => {
+    expect(await tried(snippet('"uniqueKey": "welcome-bob"'), added)).toEqual([
+      { name: 'welcome', data: { to: 'ada@example.com' }, options: null, max_attempts: 4 },
+      {
+        name: 'welcome',
+        data: { to: 'bob@example.com' },
+        options: { delay: 300_000, uniqueKey: 'welcome-bob' },
+        max_attempts: 4,
+      },
+    ]);
+  });
+
+  it('of the trigger adds a job for a new row', async () => {
+    expect(await tried(snippet('create trigger'), added)).toEqual([
+      {
+        name: 'welcome',
+        data: { userId: expect.any(Number) },
+        options: { backoff: { type: 'fixed', delay: 30_000 } },
+        max_attempts: 10,
+      },
+    ]);
+  });
+
+  it('grants a role all that an application needs', async () => {
+    const role = `app_${process.pid}_${Date.now()}`;
+    await client.query(snippet('create role app_worker').replaceAll('app_worker', role));
+    try {
+      const queueName = newQueue('rights');
+      let broken = true;
+      const handler = processor(queueName, () => {
+        if (broken) throw new Error('broken');
+        return 'done';
+      });
+      const connection = { connectionString: database.url, options: `-c role=${role}` };
+      const { app, queue: of } = await start({ providers: [handler], options: { connection, migrations: 'check' } });
+      const queue = of(queueName);
+      const job = await queue.add('job', null, { attempts: 2, backoff: 1, uniqueKey: 'one', jobId: 'mine' });
+      expect(await (await ended(queue, job)).getState()).toBe('failed');
+      broken = false;
+      expect(await queue.retryJobs({ all: true })).toBe(1);
+      expect((await ended(queue, job)).returnvalue).toBe('done');
+      expect(await queue.remove(job.id)).toBe(true);
+      await ended(queue, await queue.add('job', null, { delay: 20 }));
+      await app.close();
+      // it is these rights that it works by
+      await client.query(`revoke usage on schema pgqueue from ${role}`);
+      await expect(start({ options: { connection, migrations: 'check' } })).rejects.toThrow(/permission denied/);
+    } finally {
+      await client.query(`drop owned by ${role}`);
+      await client.query(`drop role ${role}`);
+    }
+  });
+});
