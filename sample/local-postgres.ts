@@ -181,7 +181,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions = {}): Pr
   await new Promise<void>((resolve, reject) => {
     keeper.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-4000);
-      if (said.includes('ready to accept connections')) resolve();
+      if (/ready to accept (read-only )?connections/.test(said)) resolve();
     });
     keeper.once('error', reject);
     keeper.once('exit', (code) => reject(new Error(`PostgreSQL did not start (${code}):\n${said}`)));

@@ -49,7 +49,7 @@ export function outcome(
 export async function failure(work: Promise<unknown>): Promise<string> {
   return work.then(
     () => 'none',
-    (error: { code?: string }) => error.code ?? String(error),
+    (error: { code?: string }) => error.code ?? 'an error without a code',
   );
 }
 
