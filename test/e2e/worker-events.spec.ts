@@ -117,11 +117,10 @@ describe('@OnWorkerEvent', () => {
       }
     }
     const queue = (await start({ providers: [WorkerError] })).queue('worker-error');
-    const claim = `${database.schema}.claim(int, uuid, bigint, int, bigint, int[], text[], boolean)`;
+    const claim = `${database.schema}.claim`;
     await database.client.query(`alter function ${claim} rename to claim_gone`);
     await until('the error to be heard', () => errors.length > 0);
-    const back = claim.replace('.claim(', '.claim_gone(');
-    await database.client.query(`alter function ${back} rename to claim`);
+        await database.client.query(`alter function ${claim}_gone rename to claim`);
     expect(errors[0]).toBeInstanceOf(Error);
     expect(errors[0]!.message).toContain('claim');
     await ended(queue, await queue.add('job', null));

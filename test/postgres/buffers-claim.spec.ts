@@ -8,7 +8,7 @@ const engine = testEngine();
 const CLAIM = { told: 50, finding: 60 };
 const PER_JOB = 3;
 /** Each further lane in use. */
-const PER_LANE = { told: 14, finding: 25 };
+const PER_LANE = { told: 10, finding: 20 };
 
 async function costsOf(bench: Bench): Promise<Record<string, number>> {
   const costs: Record<string, number> = {};
@@ -37,7 +37,8 @@ describe('a claim', () => {
     console.log('buffers of a claim with 100 finished jobs', few, 'with 200,000', full);
     expectWithinBounds(full);
     for (const [what, cost] of Object.entries(full)) {
-      expect(cost, what).toBeLessThanOrEqual(few[what]! * 1.2);
+      // finding the lanes makes two more descents, each of which has become two levels deeper: 8 buffers for 200,000 jobs
+      expect(cost, what).toBeLessThanOrEqual(what.startsWith('told') ? few[what]! * 1.2 : few[what]! + 10);
     }
     await bench.drain();
     for (const ring of ['entry', 'result']) {

@@ -50,10 +50,10 @@ export class Bench {
     await this.#engine.main.add(this.queue, ...many(count, { data: payload, ...spec }));
   }
 
-  /** Runs everything that waits. */
+  /** Runs everything that waits. Claims of 2,001 never end with the last job: the cursor lies at the end of its window then. */
   async drain(): Promise<void> {
     for (;;) {
-      const { runs } = await this.worker.claim(this.queue, { want: 2000 });
+      const { runs } = await this.worker.claim(this.queue, { want: 2001 });
       if (runs.length === 0) return;
       await this.worker.endAll(this.queue, runs);
     }

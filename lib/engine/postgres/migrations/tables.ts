@@ -52,7 +52,20 @@ const RESULT_COLUMNS = `
 interface Ring {
   readonly name: string;
   readonly columns: string;
+  /**
+   * A row of no queue that each segment keeps: an index without any has no root page, and every look at it reads its
+   * first page twice. Most segments are empty most of the time.
+   */
+  readonly placeholder: string;
   indexes(table: string): string[];
+}
+
+const RUN_PLACEHOLDER = `queue_id => 0, lane => 0, job_id => 0, created_at => now(), run => 0, attempt => 0, max_attempts => 0, name => '', payload => ''`;
+
+/** An insert of `column => value, …`. */
+function insert(table: string, values: string): string {
+  const pairs = values.split(', ').map((pair) => pair.split(' => '));
+  return `insert into ${table} (${pairs.map(([column]) => column).join(', ')}) values (${pairs.map(([, value]) => value).join(', ')})`;
 }
 
 function rings(s: string): Ring[] {
@@ -60,6 +73,7 @@ function rings(s: string): Ring[] {
     {
       name: 'entry',
       columns: RUN_COLUMNS(s),
+      placeholder: RUN_PLACEHOLDER,
       // by place in the line, and by job
       indexes: (t) => [
         `create index on ${t} (queue_id, lane, txid, job_id)`,
@@ -69,6 +83,7 @@ function rings(s: string): Ring[] {
     {
       name: 'delayed',
       columns: `${RUN_COLUMNS(s)},\n  run_at timestamptz not null`,
+      placeholder: `${RUN_PLACEHOLDER}, run_at => now()`,
       // by due time, by arrival (run_at inside, so that what is not due costs no look at the table), and by job
       indexes: (t) => [
         `create index on ${t} (queue_id, run_at, txid, job_id)`,
@@ -79,11 +94,13 @@ function rings(s: string): Ring[] {
     {
       name: 'lease',
       columns: LEASE_COLUMNS,
+      placeholder: `queue_id => 0, lane => 0, n => 0, s1 => '1:1:'`,
       indexes: (t) => [`create unique index on ${t} (queue_id, lane, n)`],
     },
     {
       name: 'result',
       columns: RESULT_COLUMNS,
+      placeholder: `queue_id => 0, job_id => 0, run => 0, state => 'd', revoked => true`,
       // the second is normally empty: what ended while it waited, for claims to pass over
       indexes: (t) => [
         `create unique index on ${t} (queue_id, job_id, run)`,
@@ -96,7 +113,11 @@ function rings(s: string): Ring[] {
 function ringSql(s: string, ring: Ring): string[] {
   const segments = SEGMENTS.map((i) => `${s}.${ring.name}_${i}`);
   return [
-    ...segments.flatMap((t) => [`create table ${t} (${ring.columns}) ${SEGMENT_SETTINGS}`, ...ring.indexes(t)]),
+    ...segments.flatMap((t) => [
+      `create table ${t} (${ring.columns}) ${SEGMENT_SETTINGS}`,
+      ...ring.indexes(t),
+      insert(t, ring.placeholder),
+    ]),
     `create view ${s}.${ring.name} as ${segments.map((t) => `select * from ${t}`).join(' union all ')}`,
     `insert into ${s}.ring (ring, current) values ('${ring.name}', 0)`,
   ];
