@@ -120,7 +120,7 @@ describe('@OnWorkerEvent', () => {
     const claim = `${database.schema}.claim`;
     await database.client.query(`alter function ${claim} rename to claim_gone`);
     await until('the error to be heard', () => errors.length > 0);
-        await database.client.query(`alter function ${claim}_gone rename to claim`);
+    await database.client.query(`alter function ${claim}_gone rename to claim`);
     expect(errors[0]).toBeInstanceOf(Error);
     expect(errors[0]!.message).toContain('claim');
     await ended(queue, await queue.add('job', null));
