@@ -40,8 +40,8 @@ async function tried<T>(code: string, look: () => Promise<T>): Promise<T> {
 const added = async (): Promise<object[]> =>
   (
     await client.query(
-      `select name, payload::jsonb as data, options, max_attempts from pgqueue.entry
-       union all select name, payload::jsonb, options, max_attempts from pgqueue.delayed order by max_attempts`,
+      `select name, payload::jsonb as data, options, max_attempts from pgqueue.entry where queue_id > 0
+       union all select name, payload::jsonb, options, max_attempts from pgqueue.delayed where queue_id > 0 order by max_attempts`,
     )
   ).rows;
 

@@ -60,7 +60,7 @@ interface Ring {
   indexes(table: string): string[];
 }
 
-const RUN_PLACEHOLDER = `queue_id => 0, lane => 0, job_id => 0, created_at => now(), run => 0, attempt => 0, max_attempts => 0, name => '', payload => ''`;
+const RUN_PLACEHOLDER = `queue_id => 0, lane => 0, job_id => 0, created_at => now(), run => 0, attempt => 0, max_attempts => 0, name => '', payload => 'null'`;
 
 /** An insert of `column => value, …`. */
 function insert(table: string, values: string): string {
