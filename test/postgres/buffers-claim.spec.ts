@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bench, buffers, least } from '../support/buffers.js';
 import { many, testEngine } from '../support/engine.js';
 
-const engine = testEngine();
+const engine = testEngine({ alone: true });
 
 /** What a claim of `want` costs at most, when it is told its lane and when it has to find the lanes in use. */
 const CLAIM = { told: 50, finding: 60 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bench, buffers, least } from '../support/buffers.js';
 import { many, testEngine } from '../support/engine.js';
 
-const engine = testEngine();
+const engine = testEngine({ alone: true });
 
 /** The other statements: at most so many, and so many for each job. */
 const OTHERS = { add: [50, 10], finish: [60, 10], retry: [100, 30], promote: [100, 30], unique: [100, 0] } as const;

@@ -3,7 +3,7 @@ import type { RecordedState } from '../../lib/engine/job-engine.interface.js';
 import { buffers, least } from '../support/buffers.js';
 import { keysOf, many, outcome, testEngine, type TestQueue } from '../support/engine.js';
 
-const engine = testEngine();
+const engine = testEngine({ alone: true });
 const STATES: RecordedState[] = ['waiting', 'delayed', 'active', 'completed', 'failed'];
 const count = async (queue: TestQueue) => engine.main.jobs.getJobCounts(queue.name, STATES);
 const list = async (queue: TestQueue, state: RecordedState, start = 0, end = -1, ascending = true) =>

@@ -141,8 +141,8 @@ export interface TestEngine {
 let queues = 0;
 
 /** A migrated schema for this file, and the engine on as many connections as a test needs. */
-export function testEngine(): TestEngine {
-  const database = testDatabase({ migrated: true });
+export function testEngine({ alone = false } = {}): TestEngine {
+  const database = testDatabase({ migrated: true, alone });
   const names = schemaNames(database.schema);
   let ids: QueueIds | undefined;
   const known = (connection: PgConnection): QueueIds => (ids ??= new QueueIds(connection));
