@@ -23,7 +23,8 @@ const takeStretch = (s: string): string => `
                      floor(date_part('epoch', e.created_at) * 1000)::bigint as created, octet_length(e.payload) as size
                 from ${s}.entry e
                where e.queue_id = _queue_id and e.lane = _lane
-                 and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
+                 and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
+                 and (_cut_txid is null or e.txid < _cut_txid or (e.txid = _cut_txid and e.job_id <= _cut_job))
                  and e.txid <> all(_w.rest)
                  and (not _picky or (
                    (_names is null or e.name = any(_names)) and (_full is null or e.name <> all(_full))
@@ -54,7 +55,7 @@ const cutStretch = (s: string): string => `
                       left join lateral (select x.revoked from ${s}.result x
                         where x.queue_id = _queue_id and x.job_id = e.job_id and x.run = e.run and x.revoked limit 1) r on true
                      where e.queue_id = _queue_id and e.lane = _lane
-                       and (e.txid, e.job_id) > (_lo_txid, _lo_job) and (e.txid, e.job_id) < (_hi_txid, _hi_job)
+                       and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
                        and e.txid <> all(_w.rest)
                      order by e.txid, e.job_id limit _left
                   ) p
@@ -120,7 +121,7 @@ declare
   _lane int; _c record; _w record; _m record;
   _t record; _cut record;
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
-  _lo_txid xid8; _lo_job bigint; _hi_txid xid8; _hi_job bigint;
+  _lo_txid xid8; _lo_job bigint; _end xid8; _cut_txid xid8; _cut_job bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
   _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _cut_by text;
   _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _at timestamptz;
@@ -191,10 +192,10 @@ begin
       _exhausted := true;
       _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_job);
       for _i in 1 .. cardinality(_w.lo_txids) loop
-        _lo_txid := _w.lo_txids[_i]; _lo_job := _w.lo_jobs[_i]; _hi_txid := _w.hi_txids[_i]; _hi_job := _w.hi_jobs[_i];
+        _lo_txid := _w.lo_txids[_i]; _lo_job := _w.lo_jobs[_i]; _end := _w.ends[_i];
         loop
           _picky := _revocations;
-          _cut_by := null;
+          _cut_by := null; _cut_txid := null;
           if not _picky then${takeStretch(s)};
             _picky := _t.strangers > 0;
             if not _picky and _t.n > 0 then
@@ -206,7 +207,7 @@ begin
             if _cut.count > 0 then
               _passed := true;
               _pos_txid := _cut.txid; _pos_job := _cut.job_id;
-              _hi_txid := _pos_txid; _hi_job := _pos_job + 1;
+              _cut_txid := _pos_txid; _cut_job := _pos_job;
               _cut_by := case when _cut.count < _cut.seen or _cut.seen >= _left then 'limit' end;${moveStrangers(s)}
             end if;${takeStretch(s)};
           end if;
@@ -226,7 +227,7 @@ begin
             end if;
             exit windows;
           end if;
-          _lo_txid := _pos_txid; _lo_job := _pos_job; _hi_txid := _w.hi_txids[_i]; _hi_job := _w.hi_jobs[_i];
+          _lo_txid := _pos_txid; _lo_job := _pos_job;
         end loop;
       end loop;
       exit when _is_last;

@@ -70,7 +70,7 @@ begin
         select d.* from ${s}.delayed d
          where d.queue_id = _queue_id
            and d.txid >= _w.lo_txids[_i] and (d.txid > _w.lo_txids[_i] or _w.lo_jobs[_i] = -1)
-           and d.txid <= _w.hi_txids[_i] and (d.txid < _w.hi_txids[_i] or _w.hi_jobs[_i] > 0)
+           and d.txid < _w.ends[_i]
            and d.txid <> all(_w.rest)
            and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job)
          order by d.txid, d.run_at

@@ -30,7 +30,7 @@ begin
         return query
           select e.lane, e.txid, e.job_id from ${s}.entry e
            where e.queue_id = _queue_id and e.lane = _lane
-             and (e.txid, e.job_id) > (_w.lo_txids[_i], _w.lo_jobs[_i]) and (e.txid, e.job_id) < (_w.hi_txids[_i], _w.hi_jobs[_i])
+             and (e.txid, e.job_id) > (_w.lo_txids[_i], _w.lo_jobs[_i]) and e.txid < _w.ends[_i]
              and e.txid <> all(_w.rest)
              and not exists (select from ${s}.result r
                where r.queue_id = _queue_id and r.job_id = e.job_id and r.run = e.run and r.revoked)

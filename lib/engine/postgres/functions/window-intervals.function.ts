@@ -9,12 +9,14 @@ import type { SchemaNames } from '../schema-names.js';
  *   ones, since bulk imports grow old; the caller filters the rest by `rest`.
  * - `older` null: the stragglers are done, and the range goes on after (pos_txid, pos_job).
  *
- * Bounds are exclusive; job ids are positive, so (x, -1) lies before all of x.
+ * Lower bounds are places, exclusive; job ids are positive, so (x, -1) lies before all of x. Upper bounds (`ends`) are
+ * transactions, exclusive: a scan that is bounded above by a row comparison does not stop before version 18 where only the
+ * second column says so, and would walk over all of a transaction's rows.
  */
 export const windowIntervals = ({ schema: s }: SchemaNames): string => `
 create function ${s}.window_intervals(
   _older pg_snapshot, _newer pg_snapshot, _pos_txid xid8, _pos_job bigint,
-  out lo_txids xid8[], out lo_jobs bigint[], out hi_txids xid8[], out hi_jobs bigint[], out stragglers int, out rest xid8[]
+  out lo_txids xid8[], out lo_jobs bigint[], out ends xid8[], out stragglers int, out rest xid8[]
 ) language plpgsql stable as $fn$
 declare
   _top constant bigint := 9223372036854775807;
@@ -23,7 +25,7 @@ declare
   _running xid8[];
   _x xid8;
 begin
-  lo_txids := '{}'; lo_jobs := '{}'; hi_txids := '{}'; hi_jobs := '{}'; rest := '{}'; stragglers := 0;
+  lo_txids := '{}'; lo_jobs := '{}'; ends := '{}'; rest := '{}'; stragglers := 0;
   if _older is not null and pg_snapshot_xmin(_older) < pg_snapshot_xmax(_older) then
     select coalesce(array_agg(x order by x), '{}'),
            coalesce(array_agg(case when x = _pos_txid then _pos_job else -1 end order by x), '{}')
@@ -31,8 +33,7 @@ begin
       from pg_snapshot_xip(_older) x
      where pg_visible_in_snapshot(x, _newer) and (_pos_txid is null or x >= _pos_txid);
     stragglers := cardinality(lo_txids);
-    hi_txids := lo_txids;
-    hi_jobs := array_fill(_top, array[stragglers]);
+    ends := array(select (x::text::bigint + 1)::text::xid8 from unnest(lo_txids) x order by x);
   end if;
   if pg_snapshot_xmin(_newer) < pg_snapshot_xmax(_newer) then
     select coalesce(array_agg(x order by x), '{}') into _running
@@ -40,14 +41,14 @@ begin
     rest := _running[17:];
     foreach _x in array _running[:16] loop
       if _lo < _x then
-        lo_txids := lo_txids || _lo; lo_jobs := lo_jobs || _lo_job; hi_txids := hi_txids || _x; hi_jobs := hi_jobs || -1::bigint;
+        lo_txids := lo_txids || _lo; lo_jobs := lo_jobs || _lo_job; ends := ends || _x;
       end if;
       _lo := _x; _lo_job := _top;
     end loop;
   end if;
   if _lo < pg_snapshot_xmax(_newer) then
     lo_txids := lo_txids || _lo; lo_jobs := lo_jobs || _lo_job;
-    hi_txids := hi_txids || pg_snapshot_xmax(_newer); hi_jobs := hi_jobs || -1::bigint;
+    ends := ends || pg_snapshot_xmax(_newer);
   end if;
 end
 $fn$`;
