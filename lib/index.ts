@@ -6,6 +6,7 @@ export type {
   PgQueueOptionsFactory,
 } from './interfaces/module-options.interface.js';
 export type {
+  KeepJobs,
   QueueOptions,
   QueueOptionsFactory,
   RegisterQueueAsyncOptions,
@@ -48,6 +49,7 @@ export { InvalidJobError } from './errors/invalid-job.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidProcessorError } from './errors/invalid-processor.error.js';
 export { InvalidTransactionError } from './errors/invalid-transaction.error.js';
+export { JobCancelledError } from './errors/job-cancelled.error.js';
 export { JobStateError } from './errors/job-state.error.js';
 export { JobTimeoutError } from './errors/job-timeout.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';

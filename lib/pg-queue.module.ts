@@ -6,6 +6,7 @@ import { migrationSql, SCHEMA_VERSION } from './engine/postgres/migrations/index
 import { Notifier } from './engine/postgres/notifier.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresListener } from './engine/postgres/postgres-listener.js';
+import { PostgresMaintenanceEngine } from './engine/postgres/postgres-maintenance.engine.js';
 import { PostgresWorkerEngine } from './engine/postgres/postgres-worker.engine.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
 import type { PgQueueModuleAsyncOptions, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
@@ -34,6 +35,7 @@ const HOST_PROVIDERS: Provider[] = [
       return new QueueRuntime({
         engine: new PostgresWorkerEngine(connection, queues, notifier),
         jobs,
+        maintenance: options.maintenance ? new PostgresMaintenanceEngine(connection) : undefined,
         listener: new PostgresListener(connection, { enabled: options.listen !== false, log }),
         limits: options,
         log,

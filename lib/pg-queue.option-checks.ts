@@ -52,6 +52,7 @@ export const CHECKED_OPTIONS: Shape<Omit<ResolvedModuleOptions, 'defaultJobOptio
   schema,
   migrations: oneOf('apply', 'check', 'off'),
   processing: bool,
+  maintenance: bool,
   maxDataBytes: integer(1, 268_435_456),
   maxDataDepth: integer(1, 1000),
   logger,

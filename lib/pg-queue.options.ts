@@ -18,6 +18,7 @@ const DEFAULTS = {
   worker: {},
   processors: {},
   processing: true,
+  maintenance: true,
   maxDataBytes: 1_048_576,
   maxDataDepth: 100,
 } satisfies Partial<ResolvedModuleOptions>;

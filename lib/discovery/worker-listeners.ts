@@ -5,7 +5,7 @@ import { describeValue } from '../utils/describe-value.js';
 import { bindMethod } from './bind-method.js';
 import type { DecoratedMethod } from './decorated-methods.js';
 
-const EVENTS: readonly WorkerEventMetadata[] = ['active', 'completed', 'failed', 'error'];
+const EVENTS: readonly WorkerEventMetadata[] = ['active', 'completed', 'failed', 'stalled', 'error'];
 
 /** @throws InvalidProcessorError for an event that no worker has. */
 export function bindListeners(
@@ -20,5 +20,11 @@ export function bindListeners(
   }
   const of = (event: WorkerEventMetadata): ((...args: unknown[]) => unknown)[] =>
     methods.filter(({ metadata }) => metadata === event).map(({ method }) => bindMethod(instance, method));
-  return { active: of('active'), completed: of('completed'), failed: of('failed'), error: of('error') };
+  return {
+    active: of('active'),
+    completed: of('completed'),
+    failed: of('failed'),
+    stalled: of('stalled'),
+    error: of('error'),
+  };
 }

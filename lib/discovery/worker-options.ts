@@ -6,6 +6,7 @@ import { readShape, type Refuse, type Shape } from '../utils/shape.js';
 const DEFAULTS: ResolvedWorkerOptions = Object.freeze({
   concurrency: 10,
   shutdownTimeout: 10_000,
+  maxStalledCount: 2,
   backoff: Object.freeze({ type: 'exponential', delay: 1000 }),
 });
 
@@ -13,6 +14,7 @@ const WORKER_OPTIONS: Shape<ResolvedWorkerOptions> = {
   concurrency: integer(1, 10_000),
   pollInterval: timer,
   shutdownTimeout: (value, path, refuse) => (value === 0 ? 0 : timer(value, path, refuse)),
+  maxStalledCount: integer(0, 1_000),
   backoff: (value, path, refuse) =>
     typeof value === 'function' ? (value as BackoffStrategy) : backoff(value, path, refuse),
 };

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from '../interfaces/transaction.interface.js';
+import type { JobControlEngine } from './job-control-engine.interface.js';
 import type { ResolvedBackoff } from '../interfaces/backoff.interface.js';
 
 /** What a job brings besides its data: checked, defaults applied, durations in milliseconds. */
@@ -74,7 +75,7 @@ export interface CountedStates {
  * - `add` writes all of its drafts or none, in one statement where they fit one.
  * - With an executor it runs on the caller's transaction and sees what that sees.
  */
-export interface JobEngine {
+export interface JobEngine extends JobControlEngine {
   /** Whether an error is the answer of a server that refused the statement, and so wrote nothing of it. */
   isRefusal(error: unknown): boolean;
   add(queue: string, drafts: readonly JobDraft[], executor?: SqlExecutor): Promise<AddedJob[]>;

@@ -9,6 +9,8 @@ export interface Lease {
   readonly lane: number;
   /** The lease's number in its lane (a bigint as text). */
   readonly n: string;
+  /** The claim that made it: after a failover that lost leases, the same number may be given again; a claim's never is. */
+  readonly claimNo: number;
 }
 
 /** One run of a job, as a claim hands it out. */
@@ -42,6 +44,8 @@ export interface ClaimRequest {
   readonly names: readonly string[] | null;
   /** Those of them it has no room for now; null: none. */
   readonly full: readonly string[] | null;
+  /** Whether it may take a suspect: a run that was lost with its process. */
+  readonly suspect: boolean;
 }
 
 export interface Claim {
@@ -55,6 +59,8 @@ export interface Claim {
   readonly open: readonly number[] | null;
   /** Lanes that hold jobs of names this process had no room for, or does not handle. */
   readonly parked: readonly number[];
+  /** Lanes of suspects among those that were looked at. */
+  readonly suspects: readonly number[];
 }
 
 /** What follows from a run that does not simply complete. */
@@ -92,6 +98,15 @@ export interface Refusal {
   readonly state: string | null;
 }
 
+/** A run that somebody else has ended while it was under way here. */
+export interface TakenRun {
+  readonly key: string;
+  readonly run: number;
+  /** Cancelled; lost, because this worker was declared dead; or removed. */
+  readonly state: 'x' | 'l' | 'd';
+  readonly why: string | null;
+}
+
 export interface Promotion {
   readonly lanes: readonly number[];
   /** Milliseconds until the next delayed run is due; null: none is known. */
@@ -105,7 +120,13 @@ export interface WorkerEngine {
   /** Whether an error says that a statement can never succeed as it is: something in it cannot be stored. */
   isDataError(error: unknown): boolean;
   ensureQueue(name: string): Promise<number>;
-  register(worker: string, handles: HandledNames, listening: boolean): Promise<void>;
+  /** @param maxStalled by queue: how often a job of it may be recovered after its process died. */
+  register(
+    worker: string,
+    handles: HandledNames,
+    listening: boolean,
+    maxStalled: Readonly<Record<string, number>>,
+  ): Promise<void>;
   /** The heartbeat; false: this worker was declared dead, or its row is gone. */
   beat(worker: string, inFlight: number, listening: boolean): Promise<boolean>;
   retire(worker: string): Promise<void>;
@@ -114,6 +135,8 @@ export interface WorkerEngine {
   /** @param mayHaveEnded whether some may have ended already: its answer was lost, or its transaction ends it. */
   finish(worker: string, queueId: number, outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   promote(queueId: number, limit: number): Promise<Promotion>;
+  /** Which of these runs have been ended by others. */
+  runsTaken(queueId: number, runs: readonly { readonly key: string; readonly run: number }[]): Promise<TakenRun[]>;
   /** @throws LeaseLostError */
   completeIn(
     executor: SqlExecutor,

@@ -13,3 +13,8 @@ export class DatabaseUnavailableError extends PgQueueError {
     super(message, options);
   }
 }
+
+/** Whether an error says only that the database is away: the connection says that once, for all who wait for it. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError;
+}

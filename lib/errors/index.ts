@@ -7,6 +7,7 @@ export { InvalidJobError } from './invalid-job.error.js';
 export { InvalidOptionsError } from './invalid-options.error.js';
 export { InvalidProcessorError } from './invalid-processor.error.js';
 export { InvalidTransactionError } from './invalid-transaction.error.js';
+export { JobCancelledError } from './job-cancelled.error.js';
 export { JobStateError } from './job-state.error.js';
 export { JobTimeoutError } from './job-timeout.error.js';
 export { LeaseLostError } from './lease-lost.error.js';

@@ -28,6 +28,11 @@ export interface PgQueueModuleOptions {
   processors?: Record<string, WorkerOptions>;
   /** Whether this process runs handlers. Default `true`; `false` in a producer-only (API) instance. */
   processing?: boolean;
+  /**
+   * Whether this process, when it runs handlers, takes part in upkeep: recovers the jobs of dead processes, reclaims space. One
+   * at a time does it. Default `true`.
+   */
+  maintenance?: boolean;
   /** Bytes of a job's data or result as UTF-8 JSON. Default 1 MiB. */
   maxDataBytes?: number;
   /** Levels of nesting in a job's data or result. Default 100. */

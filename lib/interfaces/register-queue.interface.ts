@@ -1,11 +1,20 @@
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
+import type { Duration } from './duration.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
+
+/** Finished jobs stay at least `age`, and at most about `count` of them. They go by segments of the log, so both are approximate. */
+export interface KeepJobs {
+  age?: Duration;
+  count?: number;
+}
 
 /** A queue whose `@InjectQueue(name)` becomes injectable. */
 export interface RegisterQueueOptions {
   name: string;
   /** Win over the module's; `add()`'s win over these. Registering a queue twice with different ones fails startup. */
   defaultJobOptions?: DefaultJobOptions;
+  /** How long finished jobs stay: completed ones an hour by default, failed (dead) ones 14 days. */
+  retention?: { completed?: KeepJobs; failed?: KeepJobs };
 }
 
 /** What a `registerQueueAsync()` factory returns. */

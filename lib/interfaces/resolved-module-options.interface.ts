@@ -22,6 +22,7 @@ export interface ResolvedModuleOptions {
   /** By queue: what was said, checked. */
   readonly processors: Readonly<Record<string, Partial<ResolvedWorkerOptions>>>;
   readonly processing: boolean;
+  readonly maintenance: boolean;
   readonly maxDataBytes: number;
   readonly maxDataDepth: number;
   readonly logger: LoggerService | false;

@@ -7,6 +7,8 @@ export interface WorkerEventMap {
   completed: [job: Job, result: unknown];
   /** An attempt failed, whether or not another follows. */
   failed: [job: Job, error: Error];
+  /** A job of this queue was lost with the process that held it, and recovered by this one: it runs again, or is dead as stalled. */
+  stalled: [jobId: string];
   /** The worker itself met an error, as a lost connection. */
   error: [error: Error];
 }

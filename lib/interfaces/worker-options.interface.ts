@@ -15,6 +15,11 @@ export interface WorkerOptions {
   shutdownTimeout?: Duration;
   /** For jobs that bring no backoff of their own. A number: fixed, in milliseconds. Default exponential from 1s. */
   backoff?: number | BackoffOptions | BackoffStrategy;
+  /**
+   * As BullMQ: how often a job may be recovered after the process that ran it died. Default 2: three runs. Such runs never
+   * count as attempts. 0: what was running, or fetched, when a process died is not run again.
+   */
+  maxStalledCount?: number;
 }
 
 /** `WorkerOptions`, checked, defaults applied, in milliseconds. `pollInterval` stays open when nobody set it: it depends on LISTEN. */
@@ -23,4 +28,5 @@ export interface ResolvedWorkerOptions {
   readonly pollInterval?: number;
   readonly shutdownTimeout: number;
   readonly backoff: ResolvedBackoff | BackoffStrategy;
+  readonly maxStalledCount: number;
 }

@@ -1,5 +1,6 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
+import type { DataLimits } from './inspection.js';
 import type { ActiveRun } from './job-source.js';
 import { Job } from './job.js';
 
@@ -8,12 +9,12 @@ export class ActiveJob<Data = any, Result = any, Name extends string = string> e
   readonly #run: ActiveRun;
 
   /** @internal */
-  constructor(queueName: string, engine: JobEngine, run: ActiveRun) {
-    super(queueName, engine, run.record);
+  constructor(queueName: string, engine: JobEngine, run: ActiveRun, limits: DataLimits) {
+    super(queueName, engine, run.record, limits);
     this.#run = run;
   }
 
-  /** Aborts on timeout, a lost lease and shutdown; its `reason` is the error that says which. */
+  /** Aborts on timeout, cancellation, a lost lease and shutdown; its `reason` is the error that says which. */
   get signal(): AbortSignal {
     return this.#run.signal;
   }
@@ -26,5 +27,10 @@ export class ActiveJob<Data = any, Result = any, Name extends string = string> e
    */
   async completeIn(tx: TransactionHandle, result?: Result): Promise<void> {
     await this.#run.completeIn(tx, result);
+  }
+
+  /** @internal */
+  protected override async replaceData(stored: string): Promise<boolean> {
+    return this.#run.updateData(stored);
   }
 }

@@ -13,4 +13,6 @@ export interface ActiveRun {
   /** Made when it is first asked for. */
   readonly signal: AbortSignal;
   completeIn(tx: TransactionHandle, result: unknown): Promise<void>;
+  /** JSON text, for the next attempt; false when the run is over. */
+  updateData(data: string): Promise<boolean>;
 }

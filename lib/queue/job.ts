@@ -4,6 +4,9 @@ import { DuplicateKeyError } from '../errors/duplicate-key.error.js';
 import { JobStateError } from '../errors/job-state.error.js';
 import type { JobOptions } from '../interfaces/job-options.interface.js';
 import type { JobState } from '../interfaces/job-state.interface.js';
+import { refuseJob } from '../errors/invalid-job.error.js';
+import { integer, text } from '../utils/checks.js';
+import { type DataLimits, serialiseJson } from './job-data.js';
 import { toJobOptions } from './to-job-options.js';
 import type { JobSource } from './job-source.js';
 
@@ -17,13 +20,16 @@ export class Job<Data = any, Result = any, Name extends string = string> {
   readonly #queueName: string;
   readonly #engine: JobEngine;
   readonly #source: JobSource;
+  readonly #limits: DataLimits;
   #data: Data | undefined;
+  #replaced: string | undefined;
 
   /** @internal */
-  constructor(queueName: string, engine: JobEngine, source: JobSource) {
+  constructor(queueName: string, engine: JobEngine, source: JobSource, limits: DataLimits) {
     this.#queueName = queueName;
     this.#engine = engine;
     this.#source = source;
+    this.#limits = limits;
   }
 
   /** The `jobId` it was added with, or the database's number. */
@@ -46,7 +52,7 @@ export class Job<Data = any, Result = any, Name extends string = string> {
 
   /** As it was stored: what JSON made of it. The same object at every call. */
   get data(): Data {
-    return (this.#data ??= JSON.parse(this.#source.data) as Data);
+    return (this.#data ??= JSON.parse(this.#replaced ?? this.#source.data) as Data);
   }
 
   /** With the defaults that applied; durations in milliseconds. */
@@ -125,6 +131,63 @@ export class Job<Data = any, Result = any, Name extends string = string> {
   /** Whether the job is gone now; `false` when it is active. */
   async remove(): Promise<boolean> {
     return this.#engine.remove(this.#queueName, this.id);
+  }
+
+  /**
+   * The job does not run, or no further: what waits or is delayed never begins; a run that is under way has ended here and
+   * now, wherever it runs: its signal aborts within a second, and what its handler still does is refused. It is kept as
+   * `failed` with the reason, and may be retried. Resolves to `false` when it had ended before, or is being completed in a
+   * transaction at this moment.
+   */
+  async cancel(reason = 'cancelled'): Promise<boolean> {
+    return (await this.#engine.cancel(this.#queueName, this.id, text(reason, 'reason', refuseJob))) !== null;
+  }
+
+  /**
+   * A delayed job is due now.
+   *
+   * @throws JobStateError when it is not `delayed`.
+   */
+  async promote(): Promise<void> {
+    if (await this.#engine.promote(this.#queueName, this.id)) return;
+    throw await this.#wrongState('promoted', 'delayed');
+  }
+
+  /**
+   * Replaces the data that its next attempt gets, and what is seen of the job from now on.
+   *
+   * @throws InvalidJobError for data that cannot be stored.
+   * @throws JobStateError when it has ended.
+   */
+  async updateData(data: Data): Promise<void> {
+    const stored = serialiseJson(data, this.#limits, 'data');
+    if (await this.replaceData(stored)) {
+      this.#data = undefined;
+      this.#replaced = stored;
+      return;
+    }
+    throw await this.#wrongState('updated', 'waiting, delayed or active');
+  }
+
+  /**
+   * Moves a waiting job to the end of another priority's line; a delayed one will stand there when it is due.
+   *
+   * @throws JobStateError when it neither waits nor is delayed.
+   */
+  async changePriority(priority: number): Promise<void> {
+    const checked = integer(0, 255)(priority, 'priority', refuseJob);
+    if (await this.#engine.changePriority(this.#queueName, this.id, checked)) return;
+    throw await this.#wrongState('moved to another priority', 'waiting or delayed');
+  }
+
+  /** @internal */
+  protected async replaceData(stored: string): Promise<boolean> {
+    return this.#engine.updateData(this.#queueName, this.id, stored);
+  }
+
+  async #wrongState(what: string, wanted: string): Promise<JobStateError> {
+    const state = await this.getState();
+    return new JobStateError(`Job ${this.id} cannot be ${what}: it is ${state}, not ${wanted}`, state);
   }
 
   toJSON(): Record<string, unknown> {

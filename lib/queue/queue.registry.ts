@@ -1,13 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ResolvedRetention } from '../engine/job-control-engine.interface.js';
 import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import { InvalidOptionsError, refuseOptions } from '../errors/invalid-options.error.js';
 import type { QueueOptions } from '../interfaces/register-queue.interface.js';
 import { readShape, type Shape } from '../utils/shape.js';
 import { text } from '../utils/checks.js';
 import { resolveDefaultJobOptions } from './job-options.js';
+import { resolveRetention } from './retention.js';
 
 // the defaults are resolved on their own, over the module's
-const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown }> = { defaultJobOptions: (value) => value };
+const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown; retention: ResolvedRetention }> = {
+  defaultJobOptions: (value) => value,
+  retention: resolveRetention,
+};
 
 /**
  * Each queue's job defaults, as `registerQueue()` gave them.
@@ -18,6 +23,7 @@ const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown }> = { defaultJobOptions
 export class QueueRegistry {
   readonly #moduleDefaults: ResolvedJobOptions;
   readonly #defaults = new Map<string, ResolvedJobOptions>();
+  readonly #retentions = new Map<string, ResolvedRetention>();
 
   constructor(moduleDefaults: ResolvedJobOptions) {
     this.#moduleDefaults = moduleDefaults;
@@ -32,6 +38,7 @@ export class QueueRegistry {
     const queue = text(name, 'name', refuseOptions('PgQueueModule.registerQueue()'));
     const subject = `PgQueueModule.registerQueue('${queue}')`;
     const read = readShape(options, '', QUEUE_OPTIONS, refuseOptions(subject));
+    if (read.retention !== undefined) this.#keep(queue, read.retention, subject);
     if (read.defaultJobOptions === undefined) return;
     const defaults = resolveDefaultJobOptions(
       read.defaultJobOptions,
@@ -47,6 +54,19 @@ export class QueueRegistry {
       );
     }
     if (earlier === undefined) this.#defaults.set(queue, defaults);
+  }
+
+  /** What was said of how long finished jobs are kept, by queue. */
+  get retentions(): ReadonlyMap<string, ResolvedRetention> {
+    return this.#retentions;
+  }
+
+  #keep(queue: string, retention: ResolvedRetention, subject: string): void {
+    const earlier = this.#retentions.get(queue);
+    if (earlier !== undefined && !isDeepStrictEqual(earlier, retention)) {
+      throw new InvalidOptionsError('retention', `${subject}: the queue is registered twice with different retention`);
+    }
+    this.#retentions.set(queue, retention);
   }
 
   defaultsFor(queue: string): ResolvedJobOptions {

@@ -1,6 +1,9 @@
 import type { JobRecord } from '../engine/job-engine.interface.js';
 import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options.interface.js';
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
+import type { Duration } from '../interfaces/duration.interface.js';
+import { refuseJob } from '../errors/invalid-job.error.js';
+import { bool, duration, integer, oneOf } from '../utils/checks.js';
 import { toExecutor } from '../transactions/to-executor.js';
 import { addedJobSource } from './added-job-source.js';
 import { createDraft, createDrafts } from './job-draft.js';
@@ -37,7 +40,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
       options?.tx === undefined
         ? await appender.add(this.name, draft)
         : (await appender.addBulk(this.name, [draft], toExecutor(options.tx)))[0]!;
-    return new Job(this.name, engine, addedJobSource(draft, added));
+    return new Job(this.name, engine, addedJobSource(draft, added), limits);
   }
 
   /**
@@ -52,7 +55,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     const drafts = createDrafts(jobs, registry.defaultsFor(this.name), limits);
     if (drafts.length === 0) return [];
     const added = await appender.addBulk(this.name, drafts, executor);
-    return added.map((one, i) => new Job(this.name, engine, addedJobSource(drafts[i]!, one)));
+    return added.map((one, i) => new Job(this.name, engine, addedJobSource(drafts[i]!, one), limits));
   }
 
   async getJob(id: string): Promise<Job<Data, Result, Name> | undefined> {
@@ -93,7 +96,46 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     return this.#context.engine.remove(this.name, checkId(jobId));
   }
 
+  /**
+   * Discards what waits (and, with `true`, what is delayed): those jobs never run, and are gone. Takes as long for a million as
+   * for one. Resolves to how many, an estimate beyond some thousands.
+   */
+  async drain(delayed = false): Promise<number> {
+    return this.#context.engine.drain(this.name, bool(delayed, 'delayed', refuseJob));
+  }
+
+  /** No process begins another job of this queue until `resume()`; what runs goes on, and jobs may be added. */
+  async pause(): Promise<void> {
+    await this.#context.engine.setPaused(this.name, true);
+  }
+
+  async resume(): Promise<void> {
+    await this.#context.engine.setPaused(this.name, false);
+  }
+
+  async isPaused(): Promise<boolean> {
+    return this.#context.engine.isPaused(this.name);
+  }
+
+  /**
+   * Removes finished jobs before their retention ends, the oldest first. Resolves to their ids.
+   *
+   * @param grace how long ago they ended, at least; 0: whatever has ended.
+   * @param limit of how many, at most; default 1000.
+   * @param state default `completed`.
+   */
+  async clean(grace: Duration, limit = 1000, state: 'completed' | 'failed' = 'completed'): Promise<string[]> {
+    const olderThan = duration(grace, 'grace', refuseJob);
+    const most = integer(1, 100_000)(limit, 'limit', refuseJob);
+    return this.#context.engine.clean(
+      this.name,
+      olderThan,
+      most,
+      oneOf('completed', 'failed')(state, 'state', refuseJob),
+    );
+  }
+
   #job(record: JobRecord): Job<Data, Result, Name> {
-    return new Job(this.name, this.#context.engine, record);
+    return new Job(this.name, this.#context.engine, record, this.#context.limits);
   }
 }

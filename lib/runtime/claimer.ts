@@ -29,7 +29,12 @@ export class Claimer {
     return this.#unanswered;
   }
 
-  async claim(want: number, lanes: readonly number[] | null, full: readonly string[] | null): Promise<Claim> {
+  async claim(
+    want: number,
+    lanes: readonly number[] | null,
+    full: readonly string[] | null,
+    suspect = false,
+  ): Promise<Claim> {
     const again = this.#unanswered;
     this.#unanswered = true;
     const claim = await this.#engine.claim(this.#worker(), {
@@ -41,6 +46,7 @@ export class Claimer {
       lanes,
       names: this.#routes.names,
       full,
+      suspect,
     });
     this.#unanswered = false;
     this.#claimNo++;

@@ -2,22 +2,26 @@ import type { Log } from '../utils/log.js';
 
 /** While it holds leases a worker shows every second that it lives; otherwise every few: ms. */
 const EVERY = 1_000;
-const IDLE_BEATS = 10;
+const IDLE_BEATS = 5;
 
 export interface HeartbeatDeps {
   /** False: this worker was declared dead. */
   beat(): Promise<boolean>;
   holdsLeases(): boolean;
+  isListening(): boolean;
   onDead(): void;
+  /** Called every second, beat or not. */
+  onTick(): void;
   readonly log: Log;
 }
 
-/** Renews the worker's counter. One beat at a time; one that fails is made up for by the next. */
+/** Shows that the worker lives. One beat at a time; one that fails is made up for by the next. */
 export class Heartbeat {
   readonly #deps: HeartbeatDeps;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
   #ticks = 0;
+  #saidListening = false;
 
   constructor(deps: HeartbeatDeps) {
     this.#deps = deps;
@@ -26,8 +30,13 @@ export class Heartbeat {
   start(): void {
     this.#timer ??= setInterval(() => {
       this.#ticks++;
-      if (this.#beating === undefined && (this.#deps.holdsLeases() || this.#ticks % IDLE_BEATS === 0)) {
-        this.#beating = this.#beat().finally(() => {
+      this.#deps.onTick();
+      const listening = this.#deps.isListening();
+      // who watches has to know whether a lock is held
+      const changed = listening !== this.#saidListening;
+      if (changed || this.#deps.holdsLeases() || this.#ticks % IDLE_BEATS === 0) {
+        this.#saidListening = listening;
+        this.#beating ??= this.#beat().finally(() => {
           this.#beating = undefined;
         });
       }
@@ -44,6 +53,7 @@ export class Heartbeat {
     try {
       if (!(await this.#deps.beat())) this.#deps.onDead();
     } catch (error) {
+      this.#saidListening = false;
       this.#deps.log.debug?.(`A heartbeat failed: ${String(error)}`);
     }
   }

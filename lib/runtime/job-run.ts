@@ -1,6 +1,7 @@
 import type { AttemptError, JobEngine, ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { ClaimedRun } from '../engine/worker-engine.interface.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
+import type { DataLimits } from '../queue/job-data.js';
 import { ActiveJob } from '../queue/active-job.js';
 import type { ActiveRun, JobSource } from '../queue/job-source.js';
 import type { JobHandler } from './processor-definition.js';
@@ -10,6 +11,7 @@ import type { Slots } from './slots.js';
 export interface RunContext {
   readonly queueName: string;
   readonly jobs: JobEngine;
+  readonly limits: DataLimits;
   /** Epoch milliseconds by the database's clock, now. */
   databaseNow(): number;
   completeIn(run: JobRun, tx: TransactionHandle, result: unknown): Promise<void>;
@@ -38,6 +40,8 @@ export class JobRun implements ActiveRun, JobSource {
   #job: ActiveJob | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
+  /** Whether it was lost with its process before: nothing else of that kind runs in this one. */
+  suspect = false;
 
   constructor(claimed: ClaimedRun, slots: Slots, handler: JobHandler, claimedAt: number, context: RunContext) {
     this.claimed = claimed;
@@ -48,7 +52,7 @@ export class JobRun implements ActiveRun, JobSource {
   }
 
   get job(): ActiveJob {
-    return (this.#job ??= new ActiveJob(this.#context.queueName, this.#context.jobs, this));
+    return (this.#job ??= new ActiveJob(this.#context.queueName, this.#context.jobs, this, this.#context.limits));
   }
 
   get signal(): AbortSignal {
@@ -76,6 +80,12 @@ export class JobRun implements ActiveRun, JobSource {
 
   async completeIn(tx: TransactionHandle, result: unknown): Promise<void> {
     await this.#context.completeIn(this, tx, result);
+  }
+
+  async updateData(data: string): Promise<boolean> {
+    if (this.settled) return false;
+    const { queueName, jobs } = this.#context;
+    return jobs.updateData(queueName, this.id, data, this.claimed);
   }
 
   get record(): JobSource {

@@ -1,5 +1,6 @@
 import type { Refusal, RunOutcome } from '../engine/worker-engine.interface.js';
 import type { Log } from '../utils/log.js';
+import { isOutage } from '../errors/database-unavailable.error.js';
 import { pause, retryPause } from '../utils/pause.js';
 import type { JobRun } from './job-run.js';
 
@@ -36,6 +37,8 @@ export class OutcomeWriter {
   readonly #deps: OutcomeWriterDeps;
   #waiting: Settled[] = [];
   #alone = 0;
+  #inWriting = 0;
+  #lost = 0;
   #writing: Promise<void> | undefined;
   #scheduled = false;
   readonly #giveUp = new AbortController();
@@ -61,13 +64,19 @@ export class OutcomeWriter {
     }
   }
 
-  /** Resolves when all is written; after `giveUpAfter` ms it stops trying, and says what was not. */
-  async flush(giveUpAfter: number): Promise<void> {
+  /** How many outcomes are not written yet. */
+  get pending(): number {
+    return this.#waiting.length + this.#inWriting;
+  }
+
+  /** Resolves when all is written; after `giveUpAfter` ms it stops trying, and says what was not. Whether all was. */
+  async flush(giveUpAfter: number): Promise<boolean> {
     const timer = setTimeout(() => this.#giveUp.abort(), giveUpAfter);
     while (this.#waiting.length > 0 || this.#writing !== undefined || this.#alone > 0) {
       await (this.#writing ?? pause(2));
     }
     clearTimeout(timer);
+    return this.#lost === 0;
   }
 
   async #drain(): Promise<void> {
@@ -93,6 +102,15 @@ export class OutcomeWriter {
   }
 
   async #write(batch: readonly Settled[]): Promise<void> {
+    this.#inWriting += batch.length;
+    try {
+      await this.#writeAll(batch);
+    } finally {
+      this.#inWriting -= batch.length;
+    }
+  }
+
+  async #writeAll(batch: readonly Settled[]): Promise<void> {
     for (let tries = 0; ; tries++) {
       try {
         const mayHaveEnded = tries > 0 || batch[0]!.run.completedInTransaction;
@@ -104,8 +122,10 @@ export class OutcomeWriter {
           await this.#split(batch, error as Error);
           return;
         }
-        if (tries === 0) this.#deps.log.warn(`Results wait to be written: ${(error as Error).message}`);
+        if (tries === 0 && !isOutage(error))
+          this.#deps.log.warn(`Results wait to be written: ${(error as Error).message}`);
         if (this.#giveUp.signal.aborted) {
+          this.#lost += batch.length;
           this.#deps.log.error(`${batch.length} results could not be written before shutdown: their jobs run again`);
           return;
         }

@@ -16,6 +16,7 @@ export interface WorkerListeners {
   readonly active: readonly ((job: Job) => unknown)[];
   readonly completed: readonly ((job: Job, result: unknown) => unknown)[];
   readonly failed: readonly ((job: Job, error: Error) => unknown)[];
+  readonly stalled: readonly ((jobId: string) => unknown)[];
   readonly error: readonly ((error: Error) => unknown)[];
 }
 

@@ -2,12 +2,14 @@ import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { Claim, ClaimedRun, WorkerEngine } from '../engine/worker-engine.interface.js';
 import { WorkerDeadError } from '../errors/worker-dead.error.js';
 import type { Log } from '../utils/log.js';
+import { isOutage } from '../errors/database-unavailable.error.js';
 import { pause, retryPause } from '../utils/pause.js';
 import { Claimer } from './claimer.js';
 import { DueTimer } from './due-timer.js';
 import { LookAgain } from './look-again.js';
 import type { RunExecutor } from './run-executor.js';
 import type { Routes } from './routes.js';
+import type { SuspectPlace } from './suspect-place.js';
 
 /** Runs in one claim, at most. */
 const CLAIM = 1_000;
@@ -22,6 +24,7 @@ export interface QueueWorkerDeps {
   readonly jobs: JobEngine;
   readonly routes: Routes;
   readonly executor: RunExecutor;
+  readonly suspects: SuspectPlace;
   readonly log: Log;
   /** This process's id as a worker. */
   worker(): string;
@@ -49,6 +52,8 @@ export class QueueWorker {
   #lanes: Set<number> | 'all' = 'all';
   /** Lanes of names whose processor was full: looked at again when it has room. */
   readonly #parked = new Set<number>();
+  /** Lanes of suspects that may hold more: looked at again when the process has its place for one. */
+  readonly #suspectLanes = new Set<number>();
   #promote = true;
   #cycle: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -63,6 +68,10 @@ export class QueueWorker {
       this.#schedule();
     });
     this.#again = new LookAgain(5_000, (lanes) => this.look(lanes));
+    deps.suspects.onFree(() => {
+      if (this.#suspectLanes.size > 0) this.look([...this.#suspectLanes.values()]);
+      this.#suspectLanes.clear();
+    });
     deps.executor.onRoom = () => this.#schedule();
     deps.executor.onDelayed = (ms) => this.#due.in(ms);
   }
@@ -94,7 +103,8 @@ export class QueueWorker {
     this.#schedule();
   }
 
-  async stop(): Promise<void> {
+  /** Whether nothing of what it claimed is left without an outcome. */
+  async stop(): Promise<boolean> {
     const { executor, routes } = this.#deps;
     this.#stopping.abort();
     clearTimeout(this.#poll);
@@ -103,10 +113,11 @@ export class QueueWorker {
     this.#again.stop();
     executor.handBackWaiting();
     await this.#cycle;
-    if (this.#claimer.unanswered) await this.#claimUnanswered();
+    const isAnswered = !this.#claimer.unanswered || (await this.#claimUnanswered());
     executor.handBackWaiting();
     await Promise.all(routes.slots.map((slots) => executor.drain(slots)));
-    await executor.flush(Math.max(1_000, ...routes.slots.map(({ definition }) => definition.options.shutdownTimeout)));
+    const patience = Math.max(1_000, ...routes.slots.map(({ definition }) => definition.options.shutdownTimeout));
+    return (await executor.flush(patience)) && isAnswered;
   }
 
   #schedule(): void {
@@ -147,12 +158,12 @@ export class QueueWorker {
         tries = 0;
       } catch (error) {
         if (error instanceof WorkerDeadError) this.#deps.onDead();
-        else if (tries === 0) {
+        else if (tries === 0 && !isOutage(error)) {
           this.#deps.log.error(
             `Queue ${this.#deps.routes.queue}: jobs cannot be fetched, trying on: ${(error as Error).message}`,
           );
           this.#deps.executor.failed(error as Error);
-        }
+        } else if (tries === 0) this.#deps.executor.failed(error as Error);
         await pause(retryPause(tries++), this.#stopping.signal);
       }
     }
@@ -180,9 +191,11 @@ export class QueueWorker {
     const lanes = this.#lanes;
     this.#lanes = new Set();
     let claim: Claim;
+    const suspect = this.#hasFreePlace() && this.#deps.suspects.take();
     try {
-      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full);
+      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full, suspect);
     } catch (error) {
+      if (suspect) this.#deps.suspects.free();
       if (lanes === 'all') this.#lanes = 'all';
       else this.look([...lanes]);
       throw error;
@@ -193,7 +206,15 @@ export class QueueWorker {
     // without a full processor they hold what only others handle
     if (full !== null) for (const lane of claim.parked) this.#parked.add(lane);
     this.#again.claimed(claim.xmin, claim.xmax);
-    this.#take(claim.runs);
+    const tookSuspect = suspect && claim.runs.some(({ lease }) => claim.suspects.includes(lease.lane));
+    if (tookSuspect || !suspect) for (const lane of claim.suspects) this.#suspectLanes.add(lane);
+    if (suspect && !tookSuspect) this.#deps.suspects.free();
+    this.#take(claim.runs, tookSuspect ? claim.suspects : []);
+  }
+
+  /** A suspect is never fetched ahead. */
+  #hasFreePlace(): boolean {
+    return this.#deps.routes.slots.some(({ free }) => free > 0);
   }
 
   #unpark(): void {
@@ -201,21 +222,23 @@ export class QueueWorker {
     this.#parked.clear();
   }
 
-  /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. */
-  async #claimUnanswered(): Promise<void> {
+  /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. Whether that is done. */
+  async #claimUnanswered(): Promise<boolean> {
     try {
       this.#take((await this.#claimer.claim(0, [], null)).runs);
+      return true;
     } catch (error) {
       this.#deps.log.error(
-        `Queue ${this.#deps.routes.queue}: the last claim was not answered; what it took stays leased: ${(error as Error).message}`,
+        `Queue ${this.#deps.routes.queue}: the last claim was not answered; what it took is recovered by others: ${(error as Error).message}`,
       );
+      return false;
     }
   }
 
-  #take(runs: readonly ClaimedRun[]): void {
+  #take(runs: readonly ClaimedRun[], suspectLanes: readonly number[] = []): void {
     if (runs.length === 0) return;
     const stopping = this.#stopping.signal.aborted;
-    this.#deps.executor.take(runs, !stopping);
+    this.#deps.executor.take(runs, !stopping, suspectLanes);
     if (stopping) this.#deps.executor.handBackWaiting();
     else this.#handBackLater();
   }

@@ -1,6 +1,7 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
-import type { ClaimedRun, FollowUp, Refusal, WorkerEngine } from '../engine/worker-engine.interface.js';
+import type { ClaimedRun, FollowUp, Refusal, TakenRun, WorkerEngine } from '../engine/worker-engine.interface.js';
 import { JobTimeoutError } from '../errors/job-timeout.error.js';
+import { JobCancelledError } from '../errors/job-cancelled.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { ShutdownError } from '../errors/shutdown.error.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
@@ -14,6 +15,7 @@ import type { Routes } from './routes.js';
 import type { Slots } from './slots.js';
 import { reportOutcome } from './report-outcome.js';
 import { storableResult } from './storable-result.js';
+import type { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 
 /** Jobs are started for this long at a time; then timers and requests get their turn: ms. */
@@ -29,6 +31,7 @@ export interface RunExecutorDeps {
   readonly jobs: JobEngine;
   readonly routes: Routes;
   readonly limits: DataLimits;
+  readonly suspects: SuspectPlace;
   readonly log: Log;
   worker(): string;
   databaseNow(): number;
@@ -66,21 +69,33 @@ export class RunExecutor implements RunContext {
     });
   }
 
-  /** Runs in this process, started and not settled. */
-  get inFlight(): number {
-    return this.#deps.routes.slots.reduce((sum, { running }) => sum + running.size, 0);
+  /** Runs this process holds: begun, waiting for a place, or ended and not written yet. */
+  get held(): number {
+    return this.#deps.routes.slots.reduce(
+      (sum, { running, waiting }) => sum + running.size + waiting,
+      this.#writer.pending,
+    );
+  }
+
+  get limits(): DataLimits {
+    return this.#deps.limits;
   }
 
   databaseNow(): number {
     return this.#deps.databaseNow();
   }
 
-  /** @param start false: they wait, to be handed back. */
-  take(claimed: readonly ClaimedRun[], start = true): void {
+  /**
+   * @param start false: they wait, to be handed back.
+   * @param suspectLanes what is of these holds the process's place for suspects.
+   */
+  take(claimed: readonly ClaimedRun[], start = true, suspectLanes: readonly number[] = []): void {
     const now = performance.now();
     for (const one of claimed) {
       const { slots, handler } = this.#deps.routes.of(one.name);
-      slots.push(new JobRun(one, slots, handler, now, this));
+      const run = new JobRun(one, slots, handler, now, this);
+      run.suspect = suspectLanes.length > 0 && suspectLanes.includes(one.lease.lane);
+      slots.push(run);
     }
     this.#turnBegan = now;
     if (start) this.#pump();
@@ -106,8 +121,57 @@ export class RunExecutor implements RunContext {
     for (const run of slots.running) this.#settle(run, null, handBack('front'));
   }
 
-  async flush(giveUpAfter: number): Promise<void> {
-    await this.#writer.flush(giveUpAfter);
+  /** Whether all outcomes are written. */
+  async flush(giveUpAfter: number): Promise<boolean> {
+    return this.#writer.flush(giveUpAfter);
+  }
+
+  /** This worker was declared dead: whatever it holds is no longer its own. */
+  abandon(reason: Error): void {
+    for (const slots of this.#deps.routes.slots) {
+      for (const run of slots.takeWaiting()) this.#drop(run);
+      for (const run of slots.running) {
+        run.abort(reason);
+        this.#drop(run);
+        slots.end(run, performance.now() - run.startedAt);
+      }
+    }
+    this.onRoom();
+  }
+
+  /** The runs that have been under way for a while: others may have ended them. */
+  underWay(forMs: number): ClaimedRun[] {
+    const before = performance.now() - forMs;
+    return this.#deps.routes.slots.flatMap(({ running }) =>
+      [...running].filter(({ startedAt }) => startedAt <= before).map(({ claimed }) => claimed),
+    );
+  }
+
+  /** Others have ended these: their signals abort, and what their handlers still do is ignored. */
+  taken(runs: readonly TakenRun[]): void {
+    for (const { key, run: number, state, why } of runs) {
+      for (const slots of this.#deps.routes.slots) {
+        for (const run of slots.running) {
+          if (run.claimed.key !== key || run.claimed.run !== number) continue;
+          run.abort(
+            state === 'x'
+              ? new JobCancelledError(why ?? 'cancelled')
+              : new LeaseLostError(`Job ${run.id} was taken from this process`),
+          );
+          this.#drop(run);
+          slots.end(run, performance.now() - run.startedAt);
+        }
+      }
+    }
+    this.#pump();
+    this.onRoom();
+  }
+
+  /** Ends a run here without an outcome: that is somebody else's. */
+  #drop(run: JobRun): void {
+    run.settled = true;
+    clearTimeout(run.timer);
+    if (run.suspect) this.#deps.suspects.free();
   }
 
   /** The worker itself has trouble. */
@@ -229,6 +293,7 @@ export class RunExecutor implements RunContext {
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
+    if (settled.run.suspect) this.#deps.suspects.free();
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
     reportOutcome(settled, refusal, this.#deps.log);

@@ -5,25 +5,38 @@ import { parseWake, type Wake, type WakeUpListener } from '../engine/wake-up.int
 import type { HandledNames, WorkerEngine } from '../engine/worker-engine.interface.js';
 import type { DataLimits } from '../queue/job-data.js';
 import type { Log } from '../utils/log.js';
+import type { MaintenanceEngine, RotationLimits } from '../engine/maintenance-engine.interface.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { Heartbeat } from './heartbeat.js';
 import type { ProcessorDefinition } from './processor-definition.js';
 import { QueueWorker } from './queue-worker.js';
 import { Routes } from './routes.js';
 import { RunExecutor } from './run-executor.js';
+import { SuspectPlace } from './suspect-place.js';
+import { tell } from './tell.js';
+import { Upkeep } from './upkeep.js';
+import { Watchman } from './watchman.js';
 
 const POLL_INTERVAL = 5_000;
 /** The longest pause between polls while LISTEN is not there. */
 const POLL_INTERVAL_UNHEARD = 1_000;
+/** A run that has been under way for so long is asked for among those that others have ended: ms. */
+const UNDER_WAY = 500;
 
 export interface QueueRuntimeDeps {
   readonly engine: WorkerEngine;
   readonly jobs: JobEngine;
   readonly listener: WakeUpListener;
+  /** Undefined: this process takes no part in upkeep. */
+  readonly maintenance: MaintenanceEngine | undefined;
   readonly limits: DataLimits;
   readonly log: Log;
+  /** When segments are rotated; default: see Upkeep. */
+  readonly rotation?: RotationLimits | undefined;
 }
 
 interface RunningQueue {
+  readonly routes: Routes;
   readonly worker: QueueWorker;
   readonly executor: RunExecutor;
 }
@@ -41,8 +54,13 @@ export class QueueRuntime {
   #queues = new Map<number, RunningQueue>();
   #worker = '';
   #handles: HandledNames = {};
+  #maxStalled: Readonly<Record<string, number>> = {};
   #heartbeat: Heartbeat | undefined;
+  #watchman: Watchman | undefined;
+  #upkeep: Upkeep | undefined;
+  #asksForTaken = false;
   #startsAnew = false;
+  readonly #suspects = new SuspectPlace();
   #stopLocalWake: (() => void) | undefined;
   /** What to add to performance.now() for the database's time. */
   #clockOffset = Date.now() - performance.now();
@@ -61,10 +79,14 @@ export class QueueRuntime {
     const { engine, listener, log } = this.#deps;
     const worker = this.#worker;
     this.#stopLocalWake?.();
-    await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
+    await Promise.all([this.#watchman?.stop(), this.#upkeep?.stop()]);
+    const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
     await this.#heartbeat?.stop();
     await listener.stop();
-    await engine.retire(worker).catch((error: unknown) => log.debug?.(`Worker ${worker}: ${String(error)}`));
+    // one that leaves something behind is found dead, and that is recovered
+    if (clean.every(Boolean)) {
+      await engine.retire(worker).catch((error: unknown) => log.debug?.(`Worker ${worker}: ${String(error)}`));
+    }
     this.#queues.clear();
     this.#worker = '';
   }
@@ -74,10 +96,16 @@ export class QueueRuntime {
     const byQueue = group(definitions);
     const routes = [...byQueue].map(([queue, its]) => new Routes(queue, its));
     this.#handles = Object.fromEntries(routes.map(({ queue, names }) => [queue, names]));
+    this.#maxStalled = Object.fromEntries(
+      routes.map(({ queue, slots }) => [
+        queue,
+        Math.max(...slots.map(({ definition }) => definition.options.maxStalledCount)),
+      ]),
+    );
     this.#worker = randomUUID();
     try {
       const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
-      await engine.register(this.#worker, this.#handles, false);
+      await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
       for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route));
     } catch (error) {
       this.#worker = '';
@@ -86,8 +114,10 @@ export class QueueRuntime {
     }
     this.#listen();
     this.#heartbeat = new Heartbeat({
-      beat: async () => engine.beat(this.#worker, this.#inFlight(), listener.listening),
-      holdsLeases: () => this.#inFlight() > 0,
+      beat: async () => engine.beat(this.#worker, this.#held(), listener.listening),
+      holdsLeases: () => this.#held() > 0,
+      isListening: () => listener.listening,
+      onTick: () => void this.#askForTaken(),
       onDead: () => void this.#startAnew(),
       log: this.#deps.log,
     });
@@ -101,11 +131,12 @@ export class QueueRuntime {
       });
     });
     for (const { worker } of this.#queues.values()) worker.start();
+    this.#maintain();
   }
 
   #createQueue(queueId: number, routes: Routes): RunningQueue {
     const { engine, jobs, listener, limits, log } = this.#deps;
-    const shared = { queueId, engine, jobs, routes, log, worker: (): string => this.#worker };
+    const shared = { queueId, engine, jobs, routes, log, suspects: this.#suspects, worker: (): string => this.#worker };
     const executor = new RunExecutor({
       ...shared,
       limits,
@@ -115,6 +146,7 @@ export class QueueRuntime {
       ...routes.slots.map(({ definition }) => definition.options.pollInterval ?? POLL_INTERVAL),
     );
     return {
+      routes,
       executor,
       worker: new QueueWorker({
         ...shared,
@@ -135,9 +167,48 @@ export class QueueRuntime {
     });
   }
 
-  #inFlight(): number {
+  #maintain(): void {
+    const { maintenance, log } = this.#deps;
+    if (maintenance === undefined) return;
+    const deps = {
+      engine: maintenance,
+      log,
+      self: (): string => this.#worker,
+      onStalled: (queueId: number, jobIds: readonly string[]): void => this.#stalled(queueId, jobIds),
+    };
+    this.#watchman = new Watchman(deps);
+    this.#watchman.start();
+    this.#upkeep = new Upkeep(deps, this.#deps.rotation);
+    this.#upkeep.start();
+  }
+
+  #stalled(queueId: number, jobIds: readonly string[]): void {
+    const routes = this.#queues.get(queueId)?.routes;
+    if (routes === undefined) return;
+    for (const { definition } of routes.slots) {
+      for (const id of jobIds) tell(definition.listeners.stalled, this.#deps.log, id);
+    }
+  }
+
+  /** Runs that others have ended: asked for every second, and at once when told so. */
+  async #askForTaken(of: Iterable<[number, RunningQueue]> = this.#queues): Promise<void> {
+    if (this.#asksForTaken) return;
+    this.#asksForTaken = true;
+    try {
+      for (const [queueId, { executor }] of of) {
+        const runs = executor.underWay(of === this.#queues ? UNDER_WAY : 0).slice(0, 1_000);
+        if (runs.length > 0) executor.taken(await this.#deps.engine.runsTaken(queueId, runs));
+      }
+    } catch (error) {
+      this.#deps.log.debug?.(`Whether jobs were cancelled is not known yet: ${String(error)}`);
+    } finally {
+      this.#asksForTaken = false;
+    }
+  }
+
+  #held(): number {
     let sum = 0;
-    for (const { executor } of this.#queues.values()) sum += executor.inFlight;
+    for (const { executor } of this.#queues.values()) sum += executor.held;
     return sum;
   }
 
@@ -149,6 +220,8 @@ export class QueueRuntime {
     const queue = this.#queues.get(wake.queueId);
     if (queue === undefined) return;
     if ('lane' in wake) queue.worker.wake(wake.lane);
+    else if ('taken' in wake) void this.#askForTaken([[wake.queueId, queue]]);
+    else if ('resumed' in wake) queue.worker.lookEverywhere();
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
   }
 
@@ -159,8 +232,10 @@ export class QueueRuntime {
     const old = this.#worker;
     const { engine, listener, log } = this.#deps;
     const fresh = randomUUID();
+    const reason = new LeaseLostError('This process was declared dead: its jobs run elsewhere');
+    for (const { executor } of this.#queues.values()) executor.abandon(reason);
     try {
-      await engine.register(fresh, this.#handles, listener.listening);
+      await engine.register(fresh, this.#handles, false, this.#maxStalled);
       if (this.#worker !== old) return;
       this.#worker = fresh;
       // the LISTEN connection holds the worker's lock: under its new name now

@@ -101,7 +101,7 @@ describe('a run is not ended by', () => {
     const { queue, worker } = await setUp();
     const added = await engine.main.add(queue, {}, {});
     const { runs } = await worker.claim(queue);
-    const stale = { ...runs[0]!, lease: { lane: 0, n: '99' } };
+    const stale = { ...runs[0]!, lease: { ...runs[0]!.lease, n: '99' } };
     expect(await worker.finish(queue, [outcome(stale), outcome(runs[1]!)])).toEqual([
       { key: added[0]!.key, run: 1, state: null },
     ]);

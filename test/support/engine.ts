@@ -100,7 +100,15 @@ export class TestWorker {
   }
 
   async claim(queue: TestQueue, request: Partial<ClaimRequest> = {}): Promise<Claim> {
-    const standard = { want: 100_000, maxBytes: 1e9, lanes: null, names: null, again: false, full: null };
+    const standard = {
+      want: 100_000,
+      maxBytes: 1e9,
+      lanes: null,
+      names: null,
+      again: false,
+      full: null,
+      suspect: false,
+    };
     const claimNo = request.claimNo ?? ++this.#claimNo;
     return this.session.work.claim(this.id, { queueId: queue.id, ...standard, ...request, claimNo });
   }
@@ -158,7 +166,7 @@ export function testEngine({ alone = false } = {}): TestEngine {
     },
     async worker() {
       const worker = new TestWorker(await engine.session());
-      await worker.session.work.register(worker.id, {}, true);
+      await worker.session.work.register(worker.id, {}, true, {});
       return worker;
     },
     async queue() {

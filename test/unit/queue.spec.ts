@@ -55,6 +55,15 @@ function setUp(added: Partial<AddedJob> = {}) {
     isRefusal: vi.fn<JobEngine['isRefusal']>(() => false),
     retryDead: vi.fn<JobEngine['retryDead']>(async () => 1),
     remove: vi.fn<JobEngine['remove']>(async () => true),
+    cancel: vi.fn<JobEngine['cancel']>(async () => 'waiting'),
+    promote: vi.fn<JobEngine['promote']>(async () => true),
+    updateData: vi.fn<JobEngine['updateData']>(async () => true),
+    changePriority: vi.fn<JobEngine['changePriority']>(async () => true),
+    drain: vi.fn<JobEngine['drain']>(async () => 3),
+    setPaused: vi.fn<JobEngine['setPaused']>(async () => undefined),
+    isPaused: vi.fn<JobEngine['isPaused']>(async () => false),
+    clean: vi.fn<JobEngine['clean']>(async () => ['1']),
+    setRetention: vi.fn<JobEngine['setRetention']>(async () => undefined),
   };
   const defaults = resolveDefaultJobOptions(undefined, 'd', refuseJob);
   const registry = new QueueRegistry(defaults);

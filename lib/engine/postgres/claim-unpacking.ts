@@ -25,17 +25,18 @@ interface Status {
   readonly xmax: string;
   readonly open: number[] | null;
   readonly parked: number[];
+  readonly suspects: number[];
 }
 
 type Meta = { errors?: AttemptError[] } | null;
 
 const NO_ERRORS: readonly AttemptError[] = Object.freeze([]);
 
-export function unpackClaim(rows: readonly ClaimRow[]): Claim {
+export function unpackClaim(rows: readonly ClaimRow[], claimNo: number): Claim {
   const status = JSON.parse(rows.at(-1)!.status!) as Status;
   const runs: ClaimedRun[] = [];
   for (const row of rows) {
-    if (row.lane !== null) unpackStretch(row, runs);
+    if (row.lane !== null) unpackStretch(row, runs, claimNo);
   }
   return {
     runs,
@@ -44,11 +45,12 @@ export function unpackClaim(rows: readonly ClaimRow[]): Claim {
     xmax: BigInt(status.xmax),
     open: status.open,
     parked: status.parked,
+    suspects: status.suspects,
   };
 }
 
-function unpackStretch(row: ClaimRow, runs: ClaimedRun[]): void {
-  const lease = { lane: row.lane!, n: row.n };
+function unpackStretch(row: ClaimRow, runs: ClaimedRun[], claimNo: number): void {
+  const lease = { lane: row.lane!, n: row.n, claimNo };
   const keys = parseArray(row.job_ids);
   const runNumbers = parseArray(row.runs);
   const attempts = parseArray(row.attempts);

@@ -1,17 +1,21 @@
 import type { Lease, RunOutcome } from '../worker-engine.interface.js';
 import { PACK_SEPARATOR } from './schema-names.js';
 
-/** The arguments of finish() after the worker: parallel arrays as text, and what follows as JSON. */
-export function packOutcomes(outcomes: readonly RunOutcome[]): (string | null)[] {
+/** The arguments of finish() after the worker: parallel arrays as text, and what follows as JSON; and its last one. */
+export interface PackedOutcomes {
+  readonly values: (string | null)[];
+  readonly claims: string;
+}
+
+export function packOutcomes(outcomes: readonly RunOutcome[]): PackedOutcomes {
   const leases = new Map<Lease, number>();
-  const [lanes, ns, keys, runs, leaseOf, ran]: [number[], string[], string[], number[], number[], number[]] = [
-    [],
-    [],
-    [],
-    [],
-    [],
-    [],
-  ];
+  const lanes: number[] = [];
+  const ns: string[] = [];
+  const claims: number[] = [];
+  const keys: string[] = [];
+  const runs: number[] = [];
+  const leaseOf: number[] = [];
+  const ran: number[] = [];
   const next: Record<string, unknown> = {};
   let states: string[] | undefined;
   let outputs: string[] | undefined;
@@ -21,6 +25,7 @@ export function packOutcomes(outcomes: readonly RunOutcome[]): (string | null)[]
       leases.set(lease, (index = leases.size + 1));
       lanes.push(lease.lane);
       ns.push(lease.n);
+      claims.push(lease.claimNo);
     }
     keys.push(key);
     runs.push(run);
@@ -33,7 +38,7 @@ export function packOutcomes(outcomes: readonly RunOutcome[]): (string | null)[]
       next[`${key}:${run}`] = { ...rest, ran: Math.round(ms) };
     }
   }
-  return [
+  const values = [
     array(lanes),
     array(ns),
     array(keys),
@@ -44,6 +49,7 @@ export function packOutcomes(outcomes: readonly RunOutcome[]): (string | null)[]
     outputs === undefined ? null : outputs.join(PACK_SEPARATOR),
     states === undefined ? null : JSON.stringify(next),
   ];
+  return { values, claims: array(claims) };
 }
 
 function blank(length: number, value: string): string[] {

@@ -14,16 +14,18 @@ import { type StoredJob, toRecord } from './job-packing.js';
 import { JobWriter } from './job-writer.js';
 import type { Notifier } from './notifier.js';
 import type { QueueIds } from './queue-ids.js';
+import { PostgresJobControl } from './postgres-job-control.js';
 import { SqlState } from './schema-names.js';
 
 /** The log's producing and looking-up side. */
-export class PostgresJobEngine implements JobEngine {
+export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
   readonly #connection: PgConnection;
   readonly #queues: QueueIds;
   readonly #notifier: Notifier;
   readonly #writer: JobWriter;
 
   constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier) {
+    super(connection, queues, notifier);
     this.#connection = connection;
     this.#queues = queues;
     this.#notifier = notifier;
@@ -49,10 +51,10 @@ export class PostgresJobEngine implements JobEngine {
     const queueId = await this.#queues.find(queue);
     if (queueId === undefined) return undefined;
     const { schema } = this.#connection.names;
-    const [row] = await this.#connection.query<{ job: string | null }>(
-      `select ${schema}.job_record($1, ${schema}.find_job($1, $2))::text as job`,
-      [queueId, id],
-    );
+    const [row] = await this.#connection.query<{ job: string | null }>(`select ${schema}.get_job($1, $2) as job`, [
+      queueId,
+      id,
+    ]);
     return row?.job === undefined || row.job === null ? undefined : toRecord(JSON.parse(row.job) as StoredJob);
   }
 

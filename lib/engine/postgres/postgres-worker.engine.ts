@@ -9,6 +9,7 @@ import type {
   Promotion,
   Refusal,
   RunOutcome,
+  TakenRun,
   WorkerEngine,
 } from '../worker-engine.interface.js';
 import { type ClaimRow, unpackClaim } from './claim-unpacking.js';
@@ -47,13 +48,20 @@ export class PostgresWorkerEngine implements WorkerEngine {
     return this.#notifier.onLocal(listener);
   }
 
-  async register(worker: string, handles: HandledNames, listening: boolean): Promise<void> {
-    await this.#call('register_worker($1, $2, $3, $4, $5)', [
+  async register(
+    worker: string,
+    handles: HandledNames,
+    listening: boolean,
+    maxStalled: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    await this.#call('adopt()', []);
+    await this.#call('register_worker($1, $2, $3, $4, $5, $6)', [
       worker,
       hostname(),
       process.pid,
       JSON.stringify(handles),
       listening,
+      JSON.stringify(maxStalled),
     ]);
   }
 
@@ -67,14 +75,14 @@ export class PostgresWorkerEngine implements WorkerEngine {
   }
 
   async claim(worker: string, request: ClaimRequest): Promise<Claim> {
-    const { queueId, claimNo, want, maxBytes, lanes, names, again, full } = request;
+    const { queueId, claimNo, want, maxBytes, lanes, names, again, full, suspect } = request;
     try {
-      const rows = await this.#connection.query<ClaimRow>(
+      const rows = await this.#adopting<ClaimRow>(
         `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
-from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [queueId, worker, claimNo, want, maxBytes, lanes, names, again, full],
+from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+        [queueId, worker, claimNo, want, maxBytes, lanes, names, again, full, suspect],
       );
-      return unpackClaim(rows);
+      return unpackClaim(rows, claimNo);
     } catch (error) {
       if (sqlState(error) === SqlState.workerDead) throw new WorkerDeadError((error as Error).message);
       throw error;
@@ -87,26 +95,27 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)`
     outcomes: readonly RunOutcome[],
     mayHaveEnded: boolean,
   ): Promise<Refusal[]> {
-    const values = [queueId, worker, ...packOutcomes(outcomes)];
+    const packed = packOutcomes(outcomes);
+    const values = [queueId, worker, ...packed.values];
     try {
-      return await this.#finish([...values, !mayHaveEnded]);
+      return await this.#finish([...values, !mayHaveEnded, packed.claims]);
     } catch (error) {
       if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
-      return this.#finish([...values, false]);
+      return this.#finish([...values, false, packed.claims]);
     }
   }
 
   async #finish(values: unknown[]): Promise<Refusal[]> {
     const rows = await this.#connection.query<{ job_id: string; run: number; state: string | null }>(
       `select job_id, run, state
-from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       values,
     );
     return rows.map(({ job_id, run, state }) => ({ key: job_id, run, state }));
   }
 
   async promote(queueId: number, limit: number): Promise<Promotion> {
-    const [row] = await this.#connection.query<{
+    const [row] = await this.#adopting<{
       lanes: number[];
       next_due: number | null;
       more: boolean;
@@ -127,12 +136,50 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
     try {
       await executor.query(
         `select ${schema}.complete_in($1::text::int, $2::text::uuid, $3::text::int, $4::text::bigint, $5::text::bigint,
- $6::text::int, $7::text::int, $8::text) as state`,
-        [String(queueId), worker, String(lease.lane), lease.n, key, String(run), String(Math.round(ran)), output],
+ $6::text::int, $7::text::int, $8::text, $9::text::bigint) as state`,
+        [
+          String(queueId),
+          worker,
+          String(lease.lane),
+          lease.n,
+          key,
+          String(run),
+          String(Math.round(ran)),
+          output,
+          String(lease.claimNo),
+        ],
       );
     } catch (error) {
       if (sqlState(error) !== SqlState.leaseLost) throw error;
       throw new LeaseLostError((error as Error).message, { cause: error });
+    }
+  }
+
+  async runsTaken(
+    queueId: number,
+    runs: readonly { readonly key: string; readonly run: number }[],
+  ): Promise<TakenRun[]> {
+    const rows = await this.#connection.query<{
+      job_id: string;
+      run: number;
+      state: TakenRun['state'];
+      why: string | null;
+    }>(`select job_id, run, state, why from ${this.#connection.names.schema}.runs_taken($1, $2, $3)`, [
+      queueId,
+      `{${runs.map(({ key }) => key).join(',')}}`,
+      `{${runs.map(({ run }) => run).join(',')}}`,
+    ]);
+    return rows.map(({ job_id, run, state, why }) => ({ key: job_id, run, state, why }));
+  }
+
+  /** A log that another cluster has written is made this one's first. */
+  async #adopting<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
+    try {
+      return await this.#connection.query<Row>(text, values);
+    } catch (error) {
+      if (sqlState(error) !== SqlState.foreignCluster) throw error;
+      await this.#call('adopt(true)', []);
+      return this.#connection.query<Row>(text, values);
     }
   }
 

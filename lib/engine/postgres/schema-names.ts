@@ -8,15 +8,23 @@ export interface SchemaNames {
   readonly schema: string;
   /** The schema as a string literal. */
   readonly literal: string;
+  /** The schema, quoted, as part of a string literal. */
+  readonly inLiteral: string;
+  /** The same of a literal that is a template of format(). */
+  readonly inFormat: string;
   /** The LISTEN channel, unquoted. */
   readonly channel: string;
 }
 
 export function schemaNames(schema: string): SchemaNames {
+  const quoted = quoteIdentifier(schema);
+  const inLiteral = quoted.replaceAll("'", "''");
   return {
     name: schema,
-    schema: quoteIdentifier(schema),
+    schema: quoted,
     literal: `'${schema.replaceAll("'", "''")}'`,
+    inLiteral,
+    inFormat: inLiteral.replaceAll('%', '%%'),
     channel: `${schema}_wake`,
   };
 }
@@ -50,4 +58,5 @@ export const SqlState = {
   wrongTransaction: 'PQ003',
   duplicateKey: 'PQ004',
   invalidJob: 'PQ005',
+  foreignCluster: 'PQ006',
 } as const;

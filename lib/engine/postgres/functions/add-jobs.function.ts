@@ -15,7 +15,7 @@ const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts,
  * notify: `queue:lane`, and `queue:d:ms` when something is delayed.
  */
 export const addJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.add_jobs(_queue_id int, _shapes text, _shape_of text, _payloads text)
+create or replace function ${s}.add_jobs(_queue_id int, _shapes text, _shape_of text, _payloads text)
 returns table (ids text, at text, existing text, wake text)
 language plpgsql as $fn$
 #variable_conflict use_column
@@ -30,6 +30,7 @@ declare
   _x record;
   _found bigint;
   _existing jsonb;
+  _record jsonb;
   _wake text[] := '{}';
   _of int[];
 begin
@@ -38,7 +39,6 @@ begin
   for _x in
     select (x.i - 1)::int as i, x.shape->>'name' as name, (x.shape->>'attempts')::smallint as attempts,
            nullif(x.shape->'options', 'null') as options,
-           coalesce((x.shape->'options'->>'priority')::smallint, 0::smallint) as priority,
            x.shape->'options'->>'uniqueKey' as key, x.shape->'options'->>'jobId' as custom_id,
            (x.shape->'options'->>'delay')::float8 as delay, (x.shape->'options'->>'runAt')::timestamptz as run_at,
            o.places
@@ -52,22 +52,25 @@ begin
     -- null: all of them
     _of := _x.places;
 
-    _found := null;
-    if _x.custom_id is not null then
-      _found := ${s}.take_custom_id(_queue_id, _x.custom_id, _ids[coalesce(_of[1], 1)]);
-    end if;
-    if _found is null and _x.key is not null then
-      _found := ${s}.take_unique_key(_queue_id, _x.key, _ids[coalesce(_of[1], 1)]);
-    end if;
+    loop
+      _found := null;
+      if _x.custom_id is not null then
+        _found := ${s}.take_custom_id(_queue_id, _x.custom_id, _ids[coalesce(_of[1], 1)]);
+      end if;
+      if _found is null and _x.key is not null then
+        _found := ${s}.take_unique_key(_queue_id, _x.key, _ids[coalesce(_of[1], 1)]);
+      end if;
+      exit when _found is null;
+      _record := ${s}.job_record(_queue_id, _found);
+      -- it may have gone in between: then the key is free
+      exit when _record is not null;
+    end loop;
     if _found is not null then
-      _existing := coalesce(_existing, '{}') || jsonb_build_object(
-        (coalesce(_of[1], 1) - 1)::text, ${s}.job_record(_queue_id, _found));
+      _existing := coalesce(_existing, '{}') || jsonb_build_object((coalesce(_of[1], 1) - 1)::text, _record);
       continue;
     end if;
 
-    select l.lane into _lane from ${s}.lane l
-     where l.queue_id = _queue_id and l.kind = 'n' and l.name = _x.name and l.priority = _x.priority;
-    _lane := coalesce(_lane, _x.priority);
+    _lane := ${s}.line_of(_queue_id, _x.name, _x.options);
     _due := coalesce(_x.run_at, _at + _x.delay * interval '1 millisecond');
 
     if _due > _at then

@@ -2,7 +2,7 @@ import { type SchemaNames, SqlState } from '../schema-names.js';
 
 /** An option's duration: milliseconds as a number, or text such as '30s'. */
 export const durationMs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.duration_ms(_value jsonb, _path text) returns float8
+create or replace function ${s}.duration_ms(_value jsonb, _path text) returns float8
 language plpgsql immutable as $fn$
 declare
   _ms float8;
@@ -30,7 +30,7 @@ const KNOWN = ['attempts', 'backoff', 'priority', 'timeout', 'delay', 'runAt', '
 
 /** The options of one job as a caller of SQL wrote them, checked as strictly as in TypeScript, in add_jobs()'s form. */
 export const jobShape = ({ schema: s }: SchemaNames): string => `
-create function ${s}.job_shape(_name text, _options jsonb) returns jsonb
+create or replace function ${s}.job_shape(_name text, _options jsonb) returns jsonb
 language plpgsql as $fn$
 declare
   _wrong text;
@@ -121,7 +121,7 @@ $fn$`;
  * of TypeScript's add(). Returns the job's id; with a unique key or id that is taken, the earlier job's.
  */
 export const add = ({ schema: s }: SchemaNames): string => `
-create function ${s}.add(_queue text, _name text, _data jsonb default 'null', _options jsonb default '{}') returns text
+create or replace function ${s}.add(_queue text, _name text, _data jsonb default 'null', _options jsonb default '{}') returns text
 language plpgsql as $fn$
 declare
   _id int;
@@ -162,7 +162,7 @@ $fn$`;
 
 /** Wakes workers when the transaction commits: several notifications of one kind in one transaction are one. */
 export const notifyOnce = ({ schema: s, channel }: SchemaNames): string => `
-create function ${s}.notify_once(_wake text) returns void
+create or replace function ${s}.notify_once(_wake text) returns void
 language plpgsql as $fn$
 begin
   perform pg_notify('${channel.replaceAll("'", "''")}', w) from string_to_table(_wake, ' ') w;

@@ -98,7 +98,10 @@ const moveStrangers = (s: string): string => `
  * - Lanes are read from their cursor on, over every segment of the ring (trap 3), by (queue_id, lane, txid, job_id).
  * - A run that ended while it waited is passed over; one whose name is not in `names` is moved to its name's lane.
  * - Nothing is written when nothing was found, unless finding that out was expensive.
+ * - Refuses a cursor from the future: the log came here from another cluster, and what is added would lie behind it.
  * - `again`: the answer to claim `claim_no` was lost; if it was made, the same leases are returned.
+ *
+ * `suspect`: whether it may take a suspect (a run that was lost with its process); one at most, never beside another.
  *
  * `names`: those this process handles; null: all. `full`: those it has no room for now; their jobs are moved like
  * strangers', so that they do not stand before others' that can run. `lanes`: those to look at, in this order; null finds
@@ -106,9 +109,9 @@ const moveStrangers = (s: string): string => `
  * a last one without a lane that says when, in which snapshot, and whether more may be waiting.
  */
 export const claim = ({ schema: s, channel }: SchemaNames): string => `
-create function ${s}.claim(
+create or replace function ${s}.claim(
   _queue_id int, _worker uuid, _claim_no bigint, _want int, _max_bytes bigint, _lanes int[], _names text[], _again boolean,
-  _full text[] default null
+  _full text[] default null, _suspect boolean default false
 ) returns table (
   lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
   names text, options text, meta text, payloads text, status text
@@ -124,7 +127,8 @@ declare
   _lo_txid xid8; _lo_job bigint; _end xid8; _cut_txid xid8; _cut_job bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
   _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _cut_by text;
-  _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _at timestamptz;
+  _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _suspects int[] := '{}'; _at timestamptz;
+  _all_left int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
@@ -145,7 +149,7 @@ begin
     return query select * from ${s}.claimed(_queue_id, _worker, _claim_no);
     if found then
       return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
-        null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _lanes, '{}');
+        null::text, null::text, null::text, null::text, ${s}.claim_status(_queue_id, _at, _now, _lanes, '{}', '{}');
       return;
     end if;
   end if;
@@ -160,15 +164,18 @@ begin
   if _lanes is null then
     _lanes := ${s}.lanes_in_use(_queue_id, _names, _claim_no);
   end if;
-  if (_names is not null or _full is not null) and (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
-    -- a name's lane is only for those who handle the name, and now: here its jobs would be strangers without end
-    select coalesce(array_agg(l.lane order by l.i) filter (where x.served), '{}'),
-           coalesce(array_agg(l.lane order by l.i) filter (where x.full), '{}')
-      into _lanes, _parked
+  if (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
+    -- a name's lane is only for those who handle the name, and now: here its jobs would be strangers without end;
+    -- a suspect is only for a process that has none, and a place for it
+    select coalesce(array_agg(l.lane order by l.i) filter (where x.mine and (_suspect or not x.suspect)), '{}'),
+           coalesce(array_agg(l.lane order by l.i) filter (where x.full), '{}'),
+           coalesce(array_agg(l.lane order by l.i) filter (where x.suspect and x.mine), '{}')
+      into _lanes, _parked, _suspects
       from unnest(_lanes) with ordinality l (lane, i)
-      left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane) and special.kind = 'n'
-     cross join lateral (select coalesce(special.name = any(_full), false) as full) f
-     cross join lateral (select f.full, special.lane is null or (not f.full and (_names is null or special.name = any(_names))) as served) x;
+      left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
+     cross join lateral (select coalesce(special.name = any(_full), false) as full, coalesce(special.kind = 's', false) as suspect) f
+     cross join lateral (select f.full, f.suspect,
+       special.lane is null or (not f.full and (_names is null or special.name = any(_names))) as mine) x;
   end if;
 
   foreach _lane in array _lanes loop
@@ -185,7 +192,18 @@ begin
     else
       _older := _c.s0; _newer := _c.s1; _is_last := false; _pos_txid := _c.pos_txid; _pos_job := _c.pos_job;
     end if;
+    if pg_snapshot_xmax(_newer) > pg_snapshot_xmax(_now) then
+      raise exception 'the log was written by another cluster: its transactions are ahead of this one''s'
+        using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
+    end if;
     _ids := '{}'; _runs := '{}'; _passed := false;
+    _all_left := null;
+    if _lane = any(_suspects) then
+      if not _suspect then
+        continue;
+      end if;
+      _all_left := _left; _left := 1;
+    end if;
 
     <<windows>>
     loop
@@ -234,7 +252,10 @@ begin
       _older := _newer; _newer := _now; _is_last := true; _pos_txid := null; _pos_job := null;
     end loop;
 
-    if not _exhausted then
+    if _all_left is not null then
+      _suspect := _left > 0;
+      _left := _all_left - 1 + _left;
+    elsif not _exhausted then
       _open := _open || _lane;
     end if;
     if _passed or (_c.n > 0 and pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1)
@@ -255,6 +276,6 @@ begin
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
   end if;
   return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
-    null::text, null::text, null::text, null::text, ${s}.claim_status(_at, _now, _open, _parked || _moved_to);
+    null::text, null::text, null::text, null::text, ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects);
 end
 $fn$`;

@@ -5,7 +5,7 @@ import { PACK_SEPARATOR_SQL, PINNED_PLAN, type SchemaNames } from '../schema-nam
  * the queue's leases without an index of its own, which every claim would have to pay for.
  */
 export const claimed = ({ schema: s }: SchemaNames): string => `
-create function ${s}.claimed(_queue_id int, _worker uuid, _claim_no bigint) returns table (
+create or replace function ${s}.claimed(_queue_id int, _worker uuid, _claim_no bigint) returns table (
   lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
   names text, options text, meta text, payloads text, status text
 ) language sql stable ${PINNED_PLAN} as $fn$
@@ -27,15 +27,20 @@ select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts,
  order by l.at, l.lane
 $fn$`;
 
-/** What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes left to whoever has
- * room for their names. */
+/**
+ * What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes left to whoever
+ * has room for their names, and lanes of suspects that it would have served or did.
+ */
 export const claimStatus = ({ schema: s }: SchemaNames): string => `
-create function ${s}.claim_status(_at timestamptz, _now pg_snapshot, _open int[], _parked int[]) returns text
+create or replace function ${s}.claim_status(
+  _queue_id int, _at timestamptz, _now pg_snapshot, _open int[], _parked int[], _suspects int[]
+) returns text
 language sql stable
 return json_build_object(
   'at', date_part('epoch', _at) * 1000,
   'xmin', pg_snapshot_xmin(_now)::text,
   'xmax', pg_snapshot_xmax(_now)::text,
   'open', _open,
-  'parked', _parked
+  'parked', _parked,
+  'suspects', _suspects
 )::text`;

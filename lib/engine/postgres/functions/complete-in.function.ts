@@ -6,17 +6,25 @@ import { perSegment, type SchemaNames, SqlState } from '../schema-names.js';
  * back with it; in REPEATABLE READ that may be PostgreSQL's own 40001. Called again for the same run it does nothing.
  */
 export const completeIn = ({ schema: s }: SchemaNames): string => `
-create function ${s}.complete_in(
-  _queue_id int, _worker uuid, _lane int, _n bigint, _job_id bigint, _run int, _ran int, _output text
+create or replace function ${s}.complete_in(
+  _queue_id int, _worker uuid, _lane int, _n bigint, _job_id bigint, _run int, _ran int, _output text,
+  _claim_no bigint default null
 ) returns text language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $fn$
 declare
+  _lease record;
   _segment smallint;
   _state "char";
   _ended int := 0;
 begin
-  select l.result_seg into _segment from ${s}.lease l
-   where l.queue_id = _queue_id and l.lane = _lane and l.n = _n and l.worker = _worker and _job_id = any(l.job_ids);
-  if found then
+  loop
+    select l.result_seg, pg_current_snapshot() as seen into _lease from (select) one
+      left join ${s}.lease l on l.queue_id = _queue_id and l.lane = _lane and l.n = _n and l.worker = _worker
+       and (_claim_no is null or l.claim_no = _claim_no) and _job_id = any(l.job_ids);
+    -- a snapshot from before a reclaim does not see what that has copied
+    exit when _lease.result_seg is not null or ${s}.is_settled(_lease.seen);
+  end loop;
+  _segment := _lease.result_seg;
+  if _segment is not null then
     ${perSegment(
       '_segment',
       (i) => `

@@ -14,11 +14,12 @@ const extrapolate = `
 
 /** How many jobs are in a state: exact up to some thousands, an estimate that says it is one beyond; never a full scan. */
 export const countJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.count_jobs(_queue_id int, _state text, out jobs bigint, out estimated boolean)
-language plpgsql stable ${PINNED_PLAN} as $fn$
+create or replace function ${s}.count_jobs(_queue_id int, _state text, out jobs bigint, out estimated boolean)
+language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _n bigint; _first bigint; _sampled_to bigint; _last bigint; _lanes int[];
 begin
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   estimated := false;
   if _state = 'waiting' then
     select count(*), min(w.job_id), max(w.job_id), array_agg(distinct w.lane)

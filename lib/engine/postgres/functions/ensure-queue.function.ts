@@ -5,7 +5,7 @@ import { type SchemaNames, SqlState } from '../schema-names.js';
  * transaction: two producers that both make the same queue in theirs would wait for each other.
  */
 export const ensureQueue = ({ schema: s }: SchemaNames): string => `
-create function ${s}.ensure_queue(_name text) returns int
+create or replace function ${s}.ensure_queue(_name text) returns int
 language plpgsql as $fn$
 declare
   _id int;

@@ -17,7 +17,8 @@ const endInSegment = (s: string, segment: number, onConflict: string): string =>
 /**
  * Ends runs, in one statement for a batch: an appended result each, and what follows from it.
  *
- * - Fenced: only while the lease stands (this worker's, by lane and n) and the run has no result.
+ * - Fenced: only while the lease stands (this worker's, by lane, n and claim) and the run has no result. After a failover
+ *   that lost the newest leases a lane counts the same n again; a worker never counts the same claim again.
  * - Sorted by (job_id, run), or two batches could deadlock; with a short lock_timeout.
  * - Strict: a run that has ended already fails the whole batch with a unique violation. Not strict, for a batch that did
  *   or whose answer was lost: ended runs are left out, and nothing follows twice. ON CONFLICT costs each row a second
@@ -31,9 +32,10 @@ const endInSegment = (s: string, segment: number, onConflict: string): string =>
  * Returns what was not accepted: the state that stands, or null when the lease does not.
  */
 export const finish = ({ schema: s }: SchemaNames): string => `
-create function ${s}.finish(
+create or replace function ${s}.finish(
   _queue_id int, _worker uuid, _lanes text, _ns text,
-  _job_ids text, _runs text, _leases text, _ran text, _states text, _outputs text, _next text, _strict boolean
+  _job_ids text, _runs text, _leases text, _ran text, _states text, _outputs text, _next text, _strict boolean,
+  _claims text default null
 ) returns table (job_id text, run int, state text)
 language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
@@ -46,7 +48,8 @@ begin
   select array_agg(l.result_seg order by u.i) into _segs
     from unnest(_lanes::int[], _ns::bigint[]) with ordinality u (lane, n, i)
     left join lateral (select x.result_seg from ${s}.lease x
-      where x.queue_id = _queue_id and x.lane = u.lane and x.n = u.n and x.worker = _worker limit 1) l on true;
+      where x.queue_id = _queue_id and x.lane = u.lane and x.n = u.n and x.worker = _worker
+        and (_claims is null or x.claim_no = (_claims::bigint[])[u.i]) limit 1) l on true;
   if _strict then${SEGMENTS.map(
     (segment) => `
     if ${segment} = any(_segs) then${endInSegment(s, segment, '')};
@@ -82,7 +85,7 @@ $fn$`;
 
 /** What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. */
 export const follow = ({ schema: s, channel }: SchemaNames): string => `
-create function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns void
+create or replace function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns void
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _segment smallint;
@@ -126,7 +129,7 @@ $fn$`;
 
 /** The runs that follow in one way ('delay', 'to' or 'reason'), made of the ones that ended; earlier errors travel in `meta`. */
 export const nextRuns = ({ schema: s }: SchemaNames): string => `
-create function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb, _way text) returns table (
+create or replace function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb, _way text) returns table (
   queue_id int, lane int, job_id bigint, created_at timestamptz, run int, attempt smallint, max_attempts smallint,
   lost smallint, name text, payload text, options jsonb, meta jsonb, how jsonb
 ) language plpgsql ${PINNED_PLAN} as $fn$
@@ -137,7 +140,7 @@ begin
          case x.how->>'to'
            when 'front' then -1 - ${s}.home_lane(e.lane)
            when 'name' then ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint))
-           else ${s}.home_lane(e.lane) end,
+           else ${s}.line_of(_queue_id, e.name, e.options) end,
          e.job_id, e.created_at, e.run + 1, (e.attempt + coalesce((x.how->>'charge')::int, 0))::smallint,
          e.max_attempts, e.lost, e.name, e.payload, e.options,
          case when x.how->'error' is null then e.meta

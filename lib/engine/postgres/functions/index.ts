@@ -1,25 +1,38 @@
 import type { SchemaNames } from '../schema-names.js';
-import { activeJobs, delayedJobs, waitingJobs } from './waiting-jobs.function.js';
+import { activeJobs, delayedJobs, waitingIn, waitingJobs } from './waiting-jobs.function.js';
 import { add, durationMs, jobShape, notifyOnce } from './add.function.js';
 import { addJobs } from './add-jobs.function.js';
-import { beat, registerWorker, retireWorker } from './worker.function.js';
+import { adopt } from './adopt.function.js';
+import { beat, registerWorker, retireWorker, runsTaken } from './worker.function.js';
+import { buryWorker, workerIsUnheld, workersSeen } from './bury-worker.function.js';
+import { cancelJob, keepCancelled } from './cancel-job.function.js';
+import { changePriority, clean, pauseQueue, promoteJob, setRetention, updateData } from './control.function.js';
 import { claim } from './claim.function.js';
 import { claimed, claimStatus } from './claimed.function.js';
 import { completeIn } from './complete-in.function.js';
 import { countJobs } from './count-jobs.function.js';
 import { cursorHasPassed, laneHasPassed } from './lane-has-passed.function.js';
+import { discarded } from './discarded.function.js';
+import { drain } from './drain.function.js';
 import { ensureQueue } from './ensure-queue.function.js';
-import { findJob, jobRecord } from './job-record.function.js';
+import { findJob, getJob, jobRecord } from './job-record.function.js';
 import { finish, follow, nextRuns } from './finish.function.js';
 import { homeLane } from './home-lane.function.js';
-import { jobIsAlive } from './job-is-alive.function.js';
+import { isSettled } from './is-settled.function.js';
+import { jobIsAlive, newestRun } from './job-is-alive.function.js';
+import { keptJobs, reclaim } from './reclaim.function.js';
 import { lanesInUse } from './lanes-in-use.function.js';
+import { lineOf } from './line-of.function.js';
 import { listJobs } from './list-jobs.function.js';
 import { lockKey } from './lock-key.function.js';
-import { nameLane } from './name-lane.function.js';
+import { lookLater, purgeDead, purgeDrained, shortestRetention, takeTask, upkeepDue } from './upkeep.function.js';
+import { nameLane, specialLane } from './special-lane.function.js';
+import { orphans, recoverRuns } from './recover-runs.function.js';
 import { promote } from './promote.function.js';
 import { removeJob } from './remove-job.function.js';
 import { retryDead } from './retry-dead.function.js';
+import { revoke } from './revoke.function.js';
+import { rotate, segmentIsUsed, settle } from './rotate.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
 import { windowIntervals } from './window-intervals.function.js';
 
@@ -28,15 +41,21 @@ export function functions(names: SchemaNames): string[] {
   return [
     lockKey,
     homeLane,
+    lineOf,
     cursorHasPassed,
     laneHasPassed,
+    discarded,
     windowIntervals,
     ensureQueue,
+    specialLane,
     nameLane,
     lanesInUse,
+    newestRun,
     jobIsAlive,
     jobRecord,
     findJob,
+    getJob,
+    isSettled,
     takeUniqueKey,
     takeCustomId,
     addJobs,
@@ -52,15 +71,44 @@ export function functions(names: SchemaNames): string[] {
     finish,
     completeIn,
     promote,
+    waitingIn,
     waitingJobs,
     delayedJobs,
     activeJobs,
     listJobs,
     countJobs,
+    revoke,
     removeJob,
     retryDead,
-    registerWorker,
+    cancelJob,
+    keepCancelled,
+    promoteJob,
+    updateData,
+    changePriority,
+    pauseQueue,
+    setRetention,
+    clean,
+    drain,
     beat,
+    registerWorker,
     retireWorker,
+    runsTaken,
+    workersSeen,
+    workerIsUnheld,
+    buryWorker,
+    recoverRuns,
+    orphans,
+    segmentIsUsed,
+    rotate,
+    settle,
+    keptJobs,
+    reclaim,
+    upkeepDue,
+    takeTask,
+    lookLater,
+    shortestRetention,
+    purgeDead,
+    purgeDrained,
+    adopt,
   ].map((define) => define(names).trim());
 }

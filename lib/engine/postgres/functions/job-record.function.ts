@@ -1,11 +1,12 @@
 import { PINNED_PLAN, type SchemaNames } from '../schema-names.js';
+import { DELAYED_LANE } from './delayed-lane.js';
 
 /**
  * One job as JSON, or null when it is unknown or was removed. Its state is derived, by a few index probes: a dead
  * letter; the result of its newest run; whether its lane's cursor has passed that run; or delayed.
  */
 export const jobRecord = ({ schema: s }: SchemaNames): string => `
-create function ${s}.job_record(_queue_id int, _job_id bigint) returns jsonb
+create or replace function ${s}.job_record(_queue_id int, _job_id bigint) returns jsonb
 language plpgsql stable ${PINNED_PLAN} as $fn$
 declare
   _e record; _r record; _d record;
@@ -36,6 +37,8 @@ begin
       return null;
     end if;
     _state := 'completed';
+  elsif ${s}.discarded(_queue_id, case when _e.place = 0 then ${DELAYED_LANE} else _e.lane end, _e.txid, _job_id) then
+    return null;
   elsif _e.place = 0 then
     _state := 'delayed';
   elsif ${s}.lane_has_passed(_queue_id, _e.lane, _e.txid, _job_id) then
@@ -54,7 +57,7 @@ $fn$`;
 
 /** The job behind an id from outside: a custom one, or the number itself. */
 export const findJob = ({ schema: s }: SchemaNames): string => `
-create function ${s}.find_job(_queue_id int, _id text) returns bigint
+create or replace function ${s}.find_job(_queue_id int, _id text) returns bigint
 language plpgsql stable set enable_seqscan = off as $fn$
 declare
   _job_id bigint;
@@ -65,5 +68,15 @@ begin
   select c.job_id into _job_id from ${s}.custom_id c
    where c.queue_id = _queue_id and c.id = _id order by c.generation desc limit 1;
   return _job_id;
+end
+$fn$`;
+
+/** A job by its id from outside, for those who look: not while rows are being moved, which a snapshot from before would miss. */
+export const getJob = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.get_job(_queue_id int, _id text) returns text
+language plpgsql as $fn$
+begin
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  return ${s}.job_record(_queue_id, ${s}.find_job(_queue_id, _id))::text;
 end
 $fn$`;

@@ -5,7 +5,7 @@ import type { SchemaNames } from '../schema-names.js';
  * nobody has claimed from. Rides (queue_id, lane, n) of the leases.
  */
 export const laneHasPassed = ({ schema: s }: SchemaNames): string => `
-create function ${s}.lane_has_passed(_queue_id int, _lane int, _txid xid8, _job_id bigint) returns boolean
+create or replace function ${s}.lane_has_passed(_queue_id int, _lane int, _txid xid8, _job_id bigint) returns boolean
 language plpgsql stable set enable_seqscan = off set plan_cache_mode = force_generic_plan as $fn$
 declare
   _c record;
@@ -21,7 +21,7 @@ $fn$`;
 
 /** The same for a cursor that is at hand: exhausted when it has no position, among the stragglers while it has an `s0`. */
 export const cursorHasPassed = ({ schema: s }: SchemaNames): string => `
-create function ${s}.cursor_has_passed(
+create or replace function ${s}.cursor_has_passed(
   _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_job bigint, _txid xid8, _job_id bigint
 ) returns boolean language sql immutable parallel safe
 return pg_visible_in_snapshot(_txid, _s1) and (

@@ -3,11 +3,11 @@ import { PINNED_PLAN, type SchemaNames } from '../schema-names.js';
 /**
  * The lanes of a queue that hold entries, in the order in which a claim serves them: by priority, a front lane before
  * its lane, a name's lane on the odd turns before the ordinary one and on the even turns after it, so that neither
- * starves. Lanes of names that are not in `names` are left out (null: every name is handled).
+ * starves. Special lanes of names that are not in `names` are left out (null: every name is handled).
  * A skip scan over (queue_id, lane, …): one descent for each lane, however many entries it holds.
  */
 export const lanesInUse = ({ schema: s }: SchemaNames): string => `
-create function ${s}.lanes_in_use(_queue_id int, _names text[], _turn bigint) returns int[]
+create or replace function ${s}.lanes_in_use(_queue_id int, _names text[], _turn bigint) returns int[]
 language sql stable ${PINNED_PLAN} as $fn$
 with recursive used(lane) as (
   (select e.lane from ${s}.entry e where e.queue_id = _queue_id order by e.lane limit 1)
@@ -23,5 +23,5 @@ select coalesce(array_agg(u.lane order by
   from used u
   left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(u.lane)
  where u.lane is not null
-   and (special.lane is null or special.kind <> 'n' or _names is null or special.name = any(_names))
+   and (special.lane is null or _names is null or special.name = any(_names))
 $fn$`;

@@ -5,12 +5,13 @@ import { PINNED_PLAN, type SchemaNames } from '../schema-names.js';
  * active and completed: by age of the job; failed: by time of death. Descending reads the same order backwards.
  */
 export const listJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.list_jobs(_queue_id int, _state text, _start bigint, _count bigint, _ascending boolean) returns setof text
-language plpgsql stable ${PINNED_PLAN} as $fn$
+create or replace function ${s}.list_jobs(_queue_id int, _state text, _start bigint, _count bigint, _ascending boolean) returns setof text
+language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _ids bigint[];
 begin
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   if _state in ('waiting', 'delayed') then
     if _state = 'waiting' then
       select array_agg(w.job_id) into _ids from ${s}.waiting_jobs(_queue_id, case when _ascending then _start + _count end) w;

@@ -1,9 +1,6 @@
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../schema-names.js';
+import { DELAYED_LANE, LAST_JOB, LAST_TXID } from './delayed-lane.js';
 
-/** The lane number under which a queue keeps the cursor of its delayed jobs among the leases. */
-export const DELAYED_LANE = -2147483648;
-const LAST_TXID = `'18446744073709551615'::xid8`;
-const LAST_JOB = '9223372036854775807';
 /** Transactions between two cursors beyond which a look that found nothing is saved all the same. */
 const WIDE_WINDOW = 10_000;
 
@@ -20,6 +17,7 @@ const appendDue = (s: string, segment: number): string => `
       select _queue_id, ${copied('d')} from due d
        where not exists (select from ${s}.result r
          where r.queue_id = _queue_id and r.job_id = d.job_id and r.run = d.run and r.revoked)
+         and not (_drained and ${s}.discarded(_queue_id, ${DELAYED_LANE}, d.txid, d.job_id))
        order by d.run_at, d.txid, d.job_id
       returning lane
     )`;
@@ -36,12 +34,12 @@ const appendDue = (s: string, segment: number): string => `
  * Returns the lanes it appended to, when the next run is due (epoch ms), and whether more are due already.
  */
 export const promote = ({ schema: s }: SchemaNames): string => `
-create function ${s}.promote(_queue_id int, _limit int) returns table (lanes int[], next_due float8, more boolean, now float8)
+create or replace function ${s}.promote(_queue_id int, _limit int) returns table (lanes int[], next_due float8, more boolean, now float8)
 language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _now pg_snapshot; _at timestamptz;
-  _entry_seg smallint; _lease_seg smallint;
+  _entry_seg smallint; _lease_seg smallint; _drained boolean;
   _c record; _w record; _d record;
   _lanes int[] := '{}'; _found bigint := 0; _more boolean := false;
   _until timestamptz; _pos_txid xid8; _pos_job bigint;
@@ -55,12 +53,17 @@ begin
   select pg_current_snapshot(), clock_timestamp() into _now, _at;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
   select r.current into _lease_seg from ${s}.ring r where r.ring = 'lease';
+  _drained := exists (select from ${s}.drained d where d.queue_id = _queue_id and d.lane = ${DELAYED_LANE});
 
   select l.n, l.s1, l.due_until, l.pos_txid, l.pos_job into _c
     from ${s}.lease l where l.queue_id = _queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1;
   if not found then
     _c.n := 0; _c.s1 := '1:1:'; _c.due_until := '-infinity'; _c.pos_txid := ${LAST_TXID}; _c.pos_job := ${LAST_JOB};
   else
+    if pg_snapshot_xmax(_c.s1) > pg_snapshot_xmax(_now) then
+      raise exception 'the log was written by another cluster: its transactions are ahead of this one''s'
+        using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
+    end if;
     _w := ${s}.window_intervals(_c.s1, _now, null, null);
     for _i in 1 .. cardinality(_w.lo_txids) loop
       ${perSegment(

@@ -1,40 +1,33 @@
-import { perSegment, SEGMENTS, type SchemaNames } from '../schema-names.js';
+import { SEGMENTS, type SchemaNames } from '../schema-names.js';
 
 /**
  * Removes a job that is not active; says whether it is gone. A waiting or delayed run gets a result that claims and
- * promotions pass over; under the queue's lock, so that no claim takes it meanwhile. What is finished is an operator's
- * clean-up, off the hot path: its rows are deleted.
+ * promotions pass over; under the queue's locks, so that neither takes it meanwhile. What is finished is an operator's
+ * clean-up, off the hot path: its rows are deleted, but for its results, without which its leases would look open.
  */
 export const removeJob = ({ schema: s }: SchemaNames): string => `
-create function ${s}.remove_job(_queue_id int, _job_id bigint) returns boolean
+create or replace function ${s}.remove_job(_queue_id int, _job_id bigint) returns boolean
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text;
   _run int;
-  _segment smallint;
 begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   perform pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
+  perform pg_advisory_xact_lock(${s}.lock_key('delayed', _queue_id::text));
   _state := ${s}.job_record(_queue_id, _job_id)->>'state';
   if _state is null or _state = 'active' then
     return false;
   end if;
   if _state in ('waiting', 'delayed') then
-    select greatest(
-      (select max(e.run) from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _job_id),
-      (select max(d.run) from ${s}.delayed d where d.queue_id = _queue_id and d.job_id = _job_id)) into _run;
-    select r.current into _segment from ${s}.ring r where r.ring = 'result';
-    ${perSegment(
-      '_segment',
-      (i) => `
-    insert into ${s}.result_${i} (queue_id, job_id, run, state, revoked) values (_queue_id, _job_id, _run, 'd', true);`,
-    )}
+    select n.run into _run from ${s}.newest_run(_queue_id, _job_id) n;
+    perform ${s}.revoke(_queue_id, _job_id, _run, 'd');
   else
     delete from ${s}.dead d where d.queue_id = _queue_id and d.job_id = _job_id;
     ${SEGMENTS.flatMap((i) => [
       `delete from ${s}.entry_${i} e where e.queue_id = _queue_id and e.job_id = _job_id;`,
       `delete from ${s}.delayed_${i} e where e.queue_id = _queue_id and e.job_id = _job_id;`,
-      `delete from ${s}.result_${i} e where e.queue_id = _queue_id and e.job_id = _job_id;`,
+      `update ${s}.result_${i} e set state = 'd', output = null where e.queue_id = _queue_id and e.job_id = _job_id;`,
     ]).join('\n    ')}
   end if;
   return true;

@@ -5,13 +5,14 @@ import { perSegment, type SchemaNames, SqlState } from '../schema-names.js';
  * taken anew, and it stays dead when another living job holds that.
  */
 export const retryDead = ({ schema: s }: SchemaNames): string => `
-create function ${s}.retry_dead(_queue_id int, _job_id bigint) returns text
+create or replace function ${s}.retry_dead(_queue_id int, _job_id bigint) returns text
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _d record;
   _segment smallint;
   _holder bigint;
 begin
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   delete from ${s}.dead d where d.queue_id = _queue_id and d.job_id = _job_id returning d.* into _d;
   if not found then
     return null;
@@ -28,8 +29,8 @@ begin
     '_segment',
     (i) => `
   insert into ${s}.entry_${i} (queue_id, lane, job_id, created_at, run, attempt, max_attempts, name, payload, options, meta)
-  values (_queue_id, _d.lane, _job_id, _d.created_at, _d.run + 1, 1, _d.max_attempts, _d.name, _d.payload, _d.options, _d.meta);`,
+  values (_queue_id, ${s}.line_of(_queue_id, _d.name, _d.options), _job_id, _d.created_at, _d.run + 1, 1, _d.max_attempts, _d.name, _d.payload, _d.options, _d.meta);`,
   )}
-  return _queue_id || ':' || _d.lane;
+  return _queue_id || ':' || ${s}.line_of(_queue_id, _d.name, _d.options);
 end
 $fn$`;

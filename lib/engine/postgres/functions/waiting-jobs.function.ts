@@ -1,11 +1,19 @@
 import { PINNED_PLAN, type SchemaNames } from '../schema-names.js';
+import { DELAYED_LANE } from './delayed-lane.js';
+
+/** What waits ahead of the cursors, in the order in which it will be served, up to a limit. */
+export const waitingJobs = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.waiting_jobs(_queue_id int, _limit bigint) returns table (lane int, txid xid8, job_id bigint)
+language sql stable as $fn$
+select * from ${s}.waiting_in(_queue_id, ${s}.lanes_in_use(_queue_id, null, 0), _limit)
+$fn$`;
 
 /**
- * What waits ahead of the cursors, in the order in which it will be served, up to a limit: read through the same windows
+ * The same of some lanes: read through the same windows
  * as a claim's, without its locks, so a claim at the same moment may take what this returns.
  */
-export const waitingJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.waiting_jobs(_queue_id int, _limit bigint) returns table (lane int, txid xid8, job_id bigint)
+export const waitingIn = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.waiting_in(_queue_id int, _lanes int[], _limit bigint) returns table (lane int, txid xid8, job_id bigint)
 language plpgsql stable ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
@@ -14,7 +22,7 @@ declare
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
   _left bigint := _limit; _n bigint;
 begin
-  foreach _lane in array ${s}.lanes_in_use(_queue_id, null, 0) loop
+  foreach _lane in array _lanes loop
     select l.s0, l.s1, l.pos_txid, l.pos_job into _c
       from ${s}.lease l where l.queue_id = _queue_id and l.lane = _lane order by l.n desc limit 1;
     if not found then
@@ -50,29 +58,31 @@ $fn$`;
 
 /** The delayed runs that were not promoted yet, by due time. Rides (queue_id, run_at, txid, job_id) from the cursor on. */
 export const delayedJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.delayed_jobs(_queue_id int, _limit bigint) returns table (job_id bigint, run_at timestamptz)
+create or replace function ${s}.delayed_jobs(_queue_id int, _limit bigint) returns table (job_id bigint, run_at timestamptz)
 language plpgsql stable ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _c record;
+  _drained boolean := exists (select from ${s}.drained d where d.queue_id = _queue_id and d.lane = ${DELAYED_LANE});
 begin
   select l.s1, l.due_until, l.pos_txid, l.pos_job into _c
-    from ${s}.lease l where l.queue_id = _queue_id and l.lane = -2147483648 order by l.n desc limit 1;
+    from ${s}.lease l where l.queue_id = _queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1;
   if not found then
     _c.s1 := '1:1:'; _c.due_until := '-infinity'; _c.pos_txid := '0'; _c.pos_job := -1;
   end if;
   return query
     select d.job_id, d.run_at from (
-      (select d.job_id, d.run, d.run_at from ${s}.delayed d
+      (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
         where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmin(_c.s1) and not pg_visible_in_snapshot(d.txid, _c.s1)
           and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job)
         order by d.txid, d.run_at)
       union all
-      (select d.job_id, d.run, d.run_at from ${s}.delayed d
+      (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
         where d.queue_id = _queue_id and (d.run_at, d.txid, d.job_id) > (_c.due_until, _c.pos_txid, _c.pos_job)
         order by d.run_at, d.txid, d.job_id limit _limit)
     ) d
     where not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = d.job_id and r.run = d.run)
+      and not (_drained and ${s}.discarded(_queue_id, ${DELAYED_LANE}, d.txid, d.job_id))
     order by d.run_at, d.job_id limit _limit;
 end
 $fn$`;
@@ -82,7 +92,7 @@ const LEASED_RUNS_SEEN = 20_000;
 
 /** The runs that are leased and not finished, found among the newest leases of each lane. */
 export const activeJobs = ({ schema: s }: SchemaNames): string => `
-create function ${s}.active_jobs(_queue_id int, out job_ids bigint[], out complete boolean)
+create or replace function ${s}.active_jobs(_queue_id int, out job_ids bigint[], out complete boolean)
 language plpgsql stable ${PINNED_PLAN} as $fn$
 declare
   _lane int; _l record; _seen int := 0; _open bigint[];

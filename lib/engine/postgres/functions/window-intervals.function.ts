@@ -14,7 +14,7 @@ import type { SchemaNames } from '../schema-names.js';
  * second column says so, and would walk over all of a transaction's rows.
  */
 export const windowIntervals = ({ schema: s }: SchemaNames): string => `
-create function ${s}.window_intervals(
+create or replace function ${s}.window_intervals(
   _older pg_snapshot, _newer pg_snapshot, _pos_txid xid8, _pos_job bigint,
   out lo_txids xid8[], out lo_jobs bigint[], out ends xid8[], out stragglers int, out rest xid8[]
 ) language plpgsql stable as $fn$

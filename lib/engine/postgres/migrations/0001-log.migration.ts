@@ -1,8 +1,7 @@
-import { functions } from '../functions/index.js';
+import { tables } from './0001-log.tables.js';
 import type { Migration } from './migration.js';
-import { tables } from './tables.js';
 
-/** The log: entries, leases, results, delayed jobs, and the functions that work on them. */
+/** The log: entries, leases, results, delayed jobs. */
 export const log: Migration = {
   version: 1,
   name: 'log',
@@ -15,6 +14,5 @@ export const log: Migration = {
   migrated_at timestamptz not null default now()
 )`,
     ...tables(names),
-    ...functions(names),
   ],
 };

@@ -1,7 +1,9 @@
 import type { ClientBase } from 'pg';
 import { SchemaVersionError } from '../../../errors/schema-version.error.js';
+import { pause, retryPause } from '../../../utils/pause.js';
+import { sqlState } from '../connection-faults.js';
 import type { SchemaNames } from '../schema-names.js';
-import { MIGRATIONS, migrationStatements, SCHEMA_VERSION } from './index.js';
+import { migrationStatements, SCHEMA_VERSION } from './index.js';
 
 interface InstalledVersion {
   readonly version: number;
@@ -46,37 +48,41 @@ export async function checkSchema(client: ClientBase, names: SchemaNames): Promi
   }
 }
 
+/** How long a migration waits for a lock, with the application's statements queued behind it: ms. */
+const LOCK_WITHIN = 2_000;
+/** How often it tries again before it fails: half a minute in all, against an application whose transactions are long. */
+const TRIES = 12;
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /**
  * Brings the schema to this package's version, in one transaction.
  *
  * - Of many processes that start at once one migrates; the others wait for its lock and find the work done.
+ * - It waits two seconds at most for a table that a transaction holds, then lets the application go on and tries again.
  * - Needs CREATE on the database while the schema does not exist, and nothing of a superuser.
  */
 export async function migrate(client: ClientBase, names: SchemaNames): Promise<void> {
-  if (isUsable(await installedVersion(client, names))) {
-    return;
-  }
-  await client.query('begin isolation level read committed read write');
-  try {
-    await client.query(`select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)`);
-    await client.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))`, [
-      `pgqueue migration of ${names.schema}`,
-    ]);
-    const installed = await installedVersion(client, names);
-    if (!isUsable(installed)) {
-      const { rowCount } = await client.query('select from pg_namespace where nspname = $1', [names.name]);
-      if (rowCount === 0) {
-        await client.query(`create schema ${names.schema}`);
-      }
-      for (const migration of MIGRATIONS.filter(({ version }) => version > installed.version)) {
-        for (const statement of migrationStatements(migration, names)) {
-          await client.query(statement);
-        }
-      }
+  for (let tries = 0; !isUsable(await installedVersion(client, names)); tries++) {
+    await client.query('begin isolation level read committed read write');
+    try {
+      await migrateOnce(client, names);
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined);
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE || tries === TRIES) throw error;
+      await pause(retryPause(tries));
     }
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
   }
+}
+
+async function migrateOnce(client: ClientBase, names: SchemaNames): Promise<void> {
+  await client.query(`select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)`);
+  await client.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))`, [`pgqueue migration of ${names.schema}`]);
+  const installed = await installedVersion(client, names);
+  if (isUsable(installed)) return;
+  const { rowCount } = await client.query('select from pg_namespace where nspname = $1', [names.name]);
+  if (rowCount === 0) await client.query(`create schema ${names.schema}`);
+  await client.query(`select set_config('lock_timeout', '${LOCK_WITHIN}', true)`);
+  for (const statement of migrationStatements(installed.version, names)) await client.query(statement);
 }

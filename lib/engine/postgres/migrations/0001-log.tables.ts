@@ -4,7 +4,7 @@ import { SEGMENTS, type SchemaNames } from '../schema-names.js';
  * What every segment of a ring shares: filled once, never updated, emptied by TRUNCATE; vacuum has nothing to do there.
  * A lease of 500 jobs is not worth compressing: that costs more than all else in its claim.
  */
-const SEGMENT_SETTINGS =
+export const SEGMENT_SETTINGS =
   'with (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off, toast_tuple_target = 8160)';
 
 /** A job as it waits; `entry` and `delayed` hold the same. */

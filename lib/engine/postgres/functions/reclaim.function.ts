@@ -1,0 +1,124 @@
+import { placeholderInsert, RINGS } from '../rings.js';
+import { SEGMENTS, type SchemaNames } from '../schema-names.js';
+import { SURVIVORS } from './survivors.js';
+
+const quoted = (text: string): string => text.replaceAll("'", "''");
+const byRing = (value: (ring: string) => string): string =>
+  `case _ring ${RINGS.map(({ name }) => `when '${name}' then '${quoted(value(name))}'`).join('\n    ')} end`;
+
+/** By ring, as templates of format(). */
+const PLACEHOLDERS = `case _ring ${RINGS.map((ring) => `when '${ring.name}' then '${quoted(placeholderInsert('%1$s', ring))}'`).join('\n    ')} end`;
+
+/** How often it asks for the locks once the survivors are copied. */
+const TRIES = 8;
+
+/**
+ * Empties a segment that takes no new rows: copies what is still needed, with its place in the order, and truncates.
+ *
+ * - The segment is locked against writers before the survivors are computed: a producer who resolved it while it was
+ *   current may insert into it until then (trap 5). Readers go on; whatever takes long happens before they are kept out.
+ * - TRUNCATE is not MVCC-safe (trap 4): it happens under the reclaim guard alone, which claims, promotions, finishes and
+ *   whoever looks at jobs take shared before their snapshots. Nobody waits for it more than 50 ms: locks that are not
+ *   had at once are asked for later.
+ * - Results go after all leases that name their segment, or a late finish could end a run a second time.
+ * - Few survivors go to the current segment. Many go, once, to the other one that is not current, an old generation that
+ *   is reclaimed by the same rule; when there is none yet, and more than half survive, this one stays and is it.
+ *
+ * Returns 'reclaimed'; or why not: 'elsewhere' (another process is at it), 'current', 'busy' (locked; look again soon),
+ * 'leased', 'kept' (most is still needed). `few`: so many survivors are few.
+ */
+export const reclaim = ({ schema: s, inLiteral, inFormat }: SchemaNames): string => `
+create or replace function ${s}.reclaim(_ring text, _segment int, _few bigint) returns text
+language plpgsql set plan_cache_mode = force_custom_plan set jit = off as $fn$
+declare
+  _table text := format('${inFormat}.%I', _ring || '_' || _segment);
+  _survivors text := format(${byRing((ring) => SURVIVORS[ring]!(s.replaceAll('%', '%%')))}, _table);
+  _current smallint; _other smallint; _target smallint;
+  _kept bigint; _rows bigint := 0; _done boolean := false;
+begin
+  if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
+    return 'elsewhere';
+  end if;
+  perform set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true), set_config('lock_timeout', '30', true);
+  select r.current into _current from ${s}.ring r where r.ring = _ring;
+  if _current = _segment or exists (select from ${s}.ring r where r.ring = _ring and r.draining = _segment) then
+    return 'current';
+  end if;
+  begin
+    -- asked for and let go again: whoever holds it for long would have all be copied in vain
+    begin
+      execute 'lock table ' || _table || ' in access exclusive mode';
+      raise exception 'let go' using errcode = 'PQ000';
+    exception when sqlstate 'PQ000' then null;
+    end;
+    execute 'lock table ' || _table || ' in share mode';
+  exception when lock_not_available then
+    return 'busy';
+  end;
+  if _ring = 'result' and exists (select from ${s}.lease l where l.queue_id > 0 and l.result_seg = _segment) then
+    return 'leased';
+  end if;
+
+  execute 'select count(*) from (' || _survivors || format(' limit %s) x', _few + 1) into _kept;
+  if _kept <= _few then
+    _target := _current;
+  else
+    select i into _other from generate_series(0, ${SEGMENTS.length - 1}) i where i <> _current and i <> _segment;
+    _target := _other;
+    if not ${s}.segment_is_used(_ring, _other) then
+      execute 'select count(*) from (' || _survivors || ') x' into _kept;
+      execute 'select count(*) from ' || _table into _rows;
+      if _kept * 2 > _rows then
+        update ${s}.segment set rows = _rows, kept = _kept where ring = _ring and segment = _segment;
+        return 'kept';
+      end if;
+    end if;
+  end if;
+  if _kept > 0 then
+    execute format('insert into ${inFormat}.%I %s on conflict do nothing', _ring || '_' || _target, _survivors);
+    get diagnostics _kept = row_count;
+    if _kept > 10000 then
+      -- what was written flows to disk meanwhile, not while all others wait for the commit
+      perform pg_sleep(0.5);
+    end if;
+  end if;
+
+  for _try in 1 .. ${TRIES} loop
+    begin
+      perform set_config('lock_timeout', '25', true);
+      perform pg_advisory_xact_lock(${s}.lock_key('guard'));
+      perform set_config('lock_timeout', '10', true);
+      execute 'lock table ' || _table || ' in access exclusive mode';
+      _done := true;
+    exception when lock_not_available then null;
+    end;
+    exit when _done;
+    perform pg_sleep(0.1 + 0.2 * random());
+  end loop;
+  if not _done then
+    raise exception 'the log is too busy to reclaim %', _table using errcode = 'lock_not_available';
+  end if;
+  perform setval('${inLiteral}.moved_by', pg_current_xact_id()::text::bigint);
+  execute 'truncate ' || _table;
+  execute format(${PLACEHOLDERS}, _table);
+  update ${s}.segment set closed_at = null, look_at = null, rows = null, kept = null where ring = _ring and segment = _segment;
+  if _target <> _current and _kept > 0 then
+    update ${s}.segment set closed_at = coalesce(closed_at, clock_timestamp()), look_at = coalesce(look_at, clock_timestamp())
+     where ring = _ring and segment = _target;
+  end if;
+  return 'reclaimed';
+end
+$fn$`;
+
+/** From when, and from which job on, a queue's completed jobs are kept: an hour by default, however many. */
+export const keptJobs = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.kept_jobs() returns table (queue_id int, since timestamptz, from_job bigint)
+language sql stable as $fn$
+select q.queue_id,
+       clock_timestamp() - coalesce((q.settings #>> '{retention,completed,age}')::float8, 3600000) * interval '1 millisecond',
+       case when q.settings #>> '{retention,completed,count}' is null then 0
+         when q.settings #>> '{retention,completed,count}' = '0' then 9223372036854775807
+         else coalesce((select r.job_id from ${s}.result r where r.queue_id = q.queue_id and r.state = 'c'
+           order by r.job_id desc offset (q.settings #>> '{retention,completed,count}')::bigint - 1 limit 1), 0) end
+  from ${s}.queue q
+$fn$`;

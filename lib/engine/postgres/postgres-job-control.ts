@@ -1,0 +1,100 @@
+import type { JobControlEngine, ResolvedRetention } from '../job-control-engine.interface.js';
+import type { PgConnection } from './connection.js';
+import { sqlState } from './connection-faults.js';
+import type { Notifier } from './notifier.js';
+import type { QueueIds } from './queue-ids.js';
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** What is done to jobs and queues from outside of a run: one statement a method. A queue that does not exist has no jobs. */
+export class PostgresJobControl implements JobControlEngine {
+  readonly #connection: PgConnection;
+  readonly #queues: QueueIds;
+  readonly #notifier: Notifier;
+
+  constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier) {
+    this.#connection = connection;
+    this.#queues = queues;
+    this.#notifier = notifier;
+  }
+
+  async cancel(queue: string, id: string, reason: string): Promise<'waiting' | 'delayed' | 'active' | null> {
+    try {
+      return await this.#ofJob<'waiting' | 'delayed' | 'active'>('cancel_job', queue, id, [reason]);
+    } catch (error) {
+      // its handler completes it in a transaction that is open: whatever becomes of that, it is not cancelled
+      if (sqlState(error) === LOCK_NOT_AVAILABLE) return null;
+      throw error;
+    }
+  }
+
+  async promote(queue: string, id: string): Promise<boolean> {
+    return this.#waking(await this.#ofJob<string>('promote_job', queue, id, []));
+  }
+
+  async updateData(
+    queue: string,
+    id: string,
+    data: string,
+    run?: { readonly key: string; readonly run: number },
+  ): Promise<boolean> {
+    if (run === undefined) return (await this.#ofJob<boolean>('update_data', queue, id, [data])) === true;
+    return (await this.#value<boolean>('update_data($1, $2, $3, $4)', queue, [run.key, data, run.run])) === true;
+  }
+
+  async changePriority(queue: string, id: string, priority: number): Promise<boolean> {
+    return this.#waking(await this.#ofJob<string>('change_priority', queue, id, [priority]));
+  }
+
+  async drain(queue: string, delayed: boolean): Promise<number> {
+    return Number((await this.#value<string>('drain($1, $2)', queue, [delayed])) ?? 0);
+  }
+
+  async setPaused(queue: string, paused: boolean): Promise<void> {
+    const queueId = await this.#queues.ensure(queue);
+    await this.#value('pause_queue($1, $2)', queue, [paused]);
+    if (!paused) this.#notifier.committed([`r:${queueId}`]);
+  }
+
+  async isPaused(queue: string): Promise<boolean> {
+    const { schema } = this.#connection.names;
+    const [row] = await this.#connection.query<{ paused: boolean }>(
+      `select paused from ${schema}.queue where name = $1`,
+      [queue],
+    );
+    return row?.paused === true;
+  }
+
+  async clean(queue: string, olderThan: number, limit: number, state: 'completed' | 'failed'): Promise<string[]> {
+    return (await this.#value<string[]>('clean($1, $2, $3, $4)', queue, [state, olderThan, limit])) ?? [];
+  }
+
+  async setRetention(queue: string, retention: ResolvedRetention): Promise<void> {
+    await this.#queues.ensure(queue);
+    await this.#value('set_retention($1, $2)', queue, [JSON.stringify(retention)]);
+  }
+
+  /** A function of a queue and a job, by the job's id from outside. */
+  async #ofJob<T>(name: string, queue: string, id: string, values: readonly unknown[]): Promise<T | null> {
+    const more = values.map((_, i) => `, $${i + 3}`).join('');
+    const { schema } = this.#connection.names;
+    return this.#value<T>(`${name}($1, ${schema}.find_job($1, $2)${more})`, queue, [id, ...values]);
+  }
+
+  async #value<T>(call: string, queue: string, values: readonly unknown[]): Promise<T | null> {
+    const queueId = await this.#queues.find(queue);
+    if (queueId === undefined) return null;
+    const [row] = await this.#connection.query<{ value: T | null }>(
+      `select ${this.#connection.names.schema}.${call} as value`,
+      [queueId, ...values],
+    );
+    return row?.value ?? null;
+  }
+
+  /** What to notify is what the statement returned: null when there was nothing to do, empty when nobody needs to know. */
+  #waking(wake: string | null): boolean {
+    if (wake === null) return false;
+    if (wake !== '') this.#notifier.committed([wake]);
+    return true;
+  }
+}

@@ -1,0 +1,146 @@
+import type {
+  MaintenanceEngine,
+  Recovery,
+  RotationLimits,
+  UpkeepTask,
+  WorkerSeen,
+} from '../maintenance-engine.interface.js';
+import type { PgConnection } from './connection.js';
+import { sqlState } from './connection-faults.js';
+
+/** Runs recovered in one transaction. */
+const RECOVERED = 500;
+/** What a worker claimed in this time before it died is looked for first. */
+const RECENT = '3 minutes';
+/** Dead jobs deleted in one transaction. */
+const PURGED = 1_000;
+/** So many survivors of a segment are simply copied to the current one. */
+const FEW = 10_000;
+/** After a segment was closed, those who still write to it have this long before it is asked for: ms. */
+const CLOSED_FOR = 5_000;
+/** Before a segment that was busy, and one that was still needed, is asked for again: ms. */
+const BUSY_PAUSE = 5_000;
+const KEPT_PAUSE = 15_000;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The log's upkeep: one statement a method. */
+export class PostgresMaintenanceEngine implements MaintenanceEngine {
+  readonly #connection: PgConnection;
+
+  constructor(connection: PgConnection) {
+    this.#connection = connection;
+  }
+
+  async workersSeen(): Promise<WorkerSeen[]> {
+    return this.#query<WorkerSeen>('select worker, dead, pulse, listening from S.workers_seen()');
+  }
+
+  async unheld(workers: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#query<{ worker: string }>(
+      'select w as worker from unnest($1::uuid[]) w where S.worker_is_unheld(w)',
+      [workers],
+    );
+    return new Set(rows.map(({ worker }) => worker));
+  }
+
+  async bury(worker: string, pulse: string, force: boolean): Promise<boolean> {
+    const [row] = await this.#query<{ dead: boolean }>('select S.bury_worker($1, $2, $3) as dead', [
+      worker,
+      pulse,
+      force,
+    ]);
+    return row!.dead;
+  }
+
+  async queueIds(): Promise<number[]> {
+    return (await this.#query<{ id: number }>('select queue_id as id from S.queue order by 1')).map(({ id }) => id);
+  }
+
+  async recover(queueId: number, worker: string, recent: boolean): Promise<Recovery> {
+    const since = recent ? `clock_timestamp() - interval '${RECENT}'` : `'-infinity'`;
+    const [row] = await this.#query<Recovery>(
+      `select lost, stalled, locked, more from S.recover_runs($1, $2, ${since}, ${RECOVERED})`,
+      [queueId, worker],
+    );
+    return row!;
+  }
+
+  async retire(worker: string): Promise<void> {
+    await this.#query('select S.retire_worker($1)', [worker]);
+  }
+
+  async orphans(): Promise<string[]> {
+    return (await this.#query<{ worker: string }>('select worker from S.orphans() worker')).map(({ worker }) => worker);
+  }
+
+  async dueTasks({ rows, bytes, age }: RotationLimits): Promise<UpkeepTask[]> {
+    return this.#query<UpkeepTask>(
+      `select task, ring, segment from S.upkeep_due($1, $2, $3::float8 * interval '1 millisecond')`,
+      [rows, bytes, age],
+    );
+  }
+
+  async take(task: string): Promise<boolean> {
+    return (await this.#query<{ taken: boolean }>('select S.take_task($1) as taken', [task]))[0]!.taken;
+  }
+
+  async rotate(ring: string): Promise<boolean> {
+    const kept = ring === 'entry' ? '+ S.shortest_retention()' : '';
+    return this.#unlessBusy(
+      async () =>
+        (
+          await this.#query<{ rotated: boolean }>(
+            `select S.rotate($1, interval '${CLOSED_FOR} ms' ${kept}) as rotated`,
+            [ring],
+          )
+        )[0]!.rotated,
+      false,
+    );
+  }
+
+  async settle(ring: string): Promise<boolean> {
+    return (await this.#query<{ settled: boolean }>('select S.settle($1) as settled', [ring]))[0]!.settled;
+  }
+
+  async reclaim(ring: string, segment: number): Promise<string> {
+    const became = await this.#unlessBusy(
+      async () =>
+        (await this.#query<{ became: string }>(`select S.reclaim($1, $2, ${FEW}) as became`, [ring, segment]))[0]!
+          .became,
+      'busy',
+    );
+    if (became !== 'reclaimed' && became !== 'elsewhere') {
+      await this.#query(`select S.look_later($1, $2, $3::float8 * interval '1 millisecond')`, [
+        ring,
+        segment,
+        became === 'busy' ? BUSY_PAUSE : KEPT_PAUSE,
+      ]);
+    }
+    return became;
+  }
+
+  async purgeDead(queueId: number): Promise<number> {
+    return (await this.#query<{ purged: number }>(`select S.purge_dead($1, ${PURGED}) as purged`, [queueId]))[0]!
+      .purged;
+  }
+
+  async purgeDrained(): Promise<void> {
+    await this.#query('select S.purge_drained()');
+  }
+
+  async #unlessBusy<T>(work: () => Promise<T>, busy: T): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (sqlState(error) === LOCK_NOT_AVAILABLE) return busy;
+      throw error;
+    }
+  }
+
+  async #query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return this.#connection.query<Row>(
+      text.replaceAll('S.', () => `${this.#connection.names.schema}.`),
+      values,
+    );
+  }
+}
