@@ -4,6 +4,7 @@ import type { AddedJob, JobDraft, ResolvedJobOptions } from '../../lib/engine/jo
 import type { PgConnection } from '../../lib/engine/postgres/connection.js';
 import type { Notifier } from '../../lib/engine/postgres/notifier.js';
 import { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine.js';
+import { PostgresMaintenanceEngine } from '../../lib/engine/postgres/postgres-maintenance.engine.js';
 import { PostgresWorkerEngine } from '../../lib/engine/postgres/postgres-worker.engine.js';
 import { QueueIds } from '../../lib/engine/postgres/queue-ids.js';
 import { schemaNames } from '../../lib/engine/postgres/schema-names.js';
@@ -58,6 +59,7 @@ export class Session {
   readonly client: pg.Client;
   readonly jobs: PostgresJobEngine;
   readonly work: PostgresWorkerEngine;
+  readonly upkeep: PostgresMaintenanceEngine;
 
   constructor(client: pg.Client, schema: string, ids: (connection: PgConnection) => QueueIds) {
     const connection = {
@@ -68,6 +70,7 @@ export class Session {
     this.client = client;
     this.jobs = new PostgresJobEngine(connection, ids(connection), silent);
     this.work = new PostgresWorkerEngine(connection, ids(connection), silent);
+    this.upkeep = new PostgresMaintenanceEngine(connection);
   }
 
   async add(queue: TestQueue, ...specs: JobSpec[]): Promise<AddedJob[]> {
@@ -140,6 +143,8 @@ export interface TestEngine {
   session(): Promise<Session>;
   worker(): Promise<TestWorker>;
   queue(): Promise<TestQueue>;
+  /** Rotates a ring, and reclaims what it had before; returns what became of that. `few` as reclaim()'s. */
+  turn(ring: string, few?: number): Promise<string>;
   /** Directs what is written from now on to a segment of a ring, as a rotation does. */
   switchRing(ring: string, segment: number): Promise<void>;
   state(queue: TestQueue, job: { readonly id: string }): Promise<string | undefined>;
@@ -172,6 +177,20 @@ export function testEngine({ alone = false } = {}): TestEngine {
     async queue() {
       const name = `queue ${++queues}`;
       return { name, id: await engine.main.work.ensureQueue(name) };
+    },
+    async turn(ring, few = 10_000) {
+      const { client } = database;
+      const current = `select current, draining from ${names.schema}.ring where ring = $1`;
+      const [before] = (await client.query(current, [ring])).rows;
+      const { rows } = await client.query(`select ${names.schema}.rotate($1, interval '0') as rotated`, [ring]);
+      if (rows[0].rotated !== true) return 'not rotated';
+      await client.query(`select ${names.schema}.settle($1)`, [ring]);
+      const became = await client.query(`select ${names.schema}.reclaim($1, $2, $3) as became`, [
+        ring,
+        before.current,
+        few,
+      ]);
+      return became.rows[0].became;
     },
     async switchRing(ring, segment) {
       await database.client.query(`update ${names.schema}.ring set current = $2 where ring = $1`, [ring, segment]);
