@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { failure, testEngine, type TestQueue } from '../support/engine.js';
+
+const engine = testEngine();
+
+let queue: TestQueue;
+
+beforeEach(async () => {
+  queue = await engine.queue();
+});
+
+// so that the next switch finds an empty segment
+afterEach(async () => {
+  for (const ring of ['unique_key', 'custom_id']) {
+    await engine.main.upkeep.settle(ring);
+    for (const segment of [0, 1, 2]) await engine.main.upkeep.reclaim(ring, segment);
+  }
+});
+
+const rotate = async (ring = 'unique_key'): Promise<void> => {
+  await engine.rows(`select ${engine.s}.rotate($1, interval '0')`, [ring]);
+};
+const settle = async (): Promise<boolean> => engine.main.upkeep.settle('unique_key');
+
+it.each([{ uniqueKey: 'k' }, { jobId: 'an id' }])(
+  'two that take %j before and after a switch meet, and one job is made',
+  async (spec) => {
+    const ring = 'uniqueKey' in spec ? 'unique_key' : 'custom_id';
+    await engine.main.add(queue, { uniqueKey: 'other' }, { jobId: 'other id' });
+    const [before, after] = [await engine.session(), await engine.session()];
+    const [first] = await before.begin(queue, spec);
+    await rotate(ring);
+    const second = after.add(queue, spec);
+    await before.commit();
+    expect((await second)[0]!.existing?.key).toBe(first!.key);
+    await engine.main.upkeep.settle(ring);
+  },
+);
+
+it('a switch waits for nobody, and ends when nobody is left who writes to the old segment only', async () => {
+  const before = await engine.session();
+  await before.begin(queue, { uniqueKey: 'k' });
+  await rotate();
+  expect(await settle()).toBe(false);
+  // meanwhile the other segment is neither switched again nor reclaimed
+  const [{ draining }] = await engine.rows(`select draining from ${engine.s}.ring where ring = 'unique_key'`);
+  expect(await engine.main.upkeep.reclaim('unique_key', draining)).toBe('current');
+  const during = await engine.session();
+  await during.begin(queue, { uniqueKey: 'another' });
+  await before.commit();
+  expect(await settle()).toBe(true);
+  const [third] = await engine.main.add(queue, { uniqueKey: 'third' });
+  await during.commit();
+  expect((await engine.main.add(queue, { uniqueKey: 'third' }))[0]!.existing?.key).toBe(third!.key);
+  expect((await engine.main.add(queue, { uniqueKey: 'another' }))[0]!.existing).toBeDefined();
+});
+
+it.each(['repeatable read', 'serializable'])(
+  'a %s transaction from before a switch or a reclaim gets 40001, like any conflict',
+  async (isolation) => {
+    await engine.main.add(queue, { uniqueKey: 'k' });
+    const old = await engine.session();
+    await old.client.query(`begin isolation level ${isolation}`);
+    await old.client.query('select 1');
+    await rotate();
+    await settle();
+    expect(await failure(old.add(queue, { uniqueKey: 'k' }))).toBe('40001');
+    await old.rollback();
+    await old.client.query(`begin isolation level ${isolation}`);
+    expect((await old.add(queue, { uniqueKey: 'k' }))[0]!.existing).toBeDefined();
+    await old.commit();
+    await old.client.query(`begin isolation level ${isolation}`);
+    await old.client.query('select 1');
+    await engine.turn('entry');
+    expect(await failure(old.add(queue, { uniqueKey: 'k' }))).toBe('40001');
+    await old.rollback();
+  },
+);
+
+it('a completeIn in a transaction from before its lease was moved gets 40001, not a refusal', async () => {
+  const worker = await engine.worker();
+  await engine.main.add(queue);
+  const [run] = (await worker.claim(queue)).runs;
+  const user = await engine.session();
+  await user.client.query('begin isolation level repeatable read');
+  await user.client.query('select 1');
+  expect(await engine.turn('lease')).toBe('reclaimed');
+  const outcome = { key: run!.key, run: 1, lease: run!.lease, ran: 1, output: null };
+  expect(await failure(user.work.completeIn(user.client, worker.id, queue.id, outcome))).toBe('40001');
+  await user.rollback();
+  await user.client.query('begin isolation level repeatable read');
+  await user.work.completeIn(user.client, worker.id, queue.id, outcome);
+  await user.commit();
+});
