@@ -39,6 +39,7 @@ export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 
 // operating
 export { PgQueueRuntime } from './pg-queue.lifecycle.js';
+export type { PgQueueStats, ProcessStats, QueueStats, StorageStats } from './interfaces/stats.interface.js';
 
 // errors
 export { PgQueueError } from './errors/pg-queue.error.js';

@@ -7,6 +7,12 @@ import {
 } from '@nestjs/common';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
+import type { JobControlEngine } from './engine/job-control-engine.interface.js';
+import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
+import { PostgresStatsEngine } from './engine/postgres/postgres-stats.engine.js';
+import type { StatsEngine } from './engine/stats-engine.interface.js';
+import type { PgQueueStats } from './interfaces/stats.interface.js';
+import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import type { ProcessorDefinition } from './runtime/processor-definition.js';
 import { QueueRuntime } from './runtime/runtime.js';
@@ -25,6 +31,9 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #connection: PgConnection;
   readonly #runtime: QueueRuntime;
   readonly #processing: boolean;
+  readonly #stats: StatsEngine;
+  readonly #jobs: JobControlEngine;
+  readonly #registry: QueueRegistry;
   #definitions: readonly ProcessorDefinition[] = [];
   #running = false;
   #turn: Promise<void> = Promise.resolve();
@@ -33,12 +42,17 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     explorer: ProcessorExplorer,
     connection: PgConnection,
     runtime: QueueRuntime,
+    jobs: PostgresJobEngine,
+    registry: QueueRegistry,
     @Inject(PG_QUEUE_OPTIONS) { processing }: Pick<ResolvedModuleOptions, 'processing'>,
   ) {
     this.#explorer = explorer;
     this.#connection = connection;
     this.#runtime = runtime;
     this.#processing = processing;
+    this.#stats = new PostgresStatsEngine(connection);
+    this.#jobs = jobs;
+    this.#registry = registry;
   }
 
   /** Whether workers run, or are being started. */
@@ -53,7 +67,10 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    if (this.#processing) await this.#orClose(() => this.start());
+    await this.#orClose(async () => {
+      for (const [queue, retention] of this.#registry.retentions) await this.#jobs.setRetention(queue, retention);
+      if (this.#processing) await this.start();
+    });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -77,6 +94,11 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   async stop(): Promise<void> {
     this.#running = false;
     await this.#next(() => this.#runtime.stop());
+  }
+
+  /** What an operator needs to see: queues, processes, and what holds back reclaiming. A few queries; cheap enough for every few seconds. */
+  async stats(): Promise<PgQueueStats> {
+    return this.#stats.stats();
   }
 
   /** A failed init runs no shutdown hook, and the core has connected by now. */
