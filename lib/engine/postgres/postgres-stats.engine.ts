@@ -58,7 +58,15 @@ export class PostgresStatsEngine implements StatsEngine {
               array(select jsonb_object_keys(handles) order by 1) as queues
          from ${this.#connection.names.schema}.process_stats where not dead order by started_at`,
     );
-    return rows.map(({ seen, ...process }) => ({ ...process, lastSeenMs: milliseconds(seen) ?? 0 }));
+    return rows.map(({ seen, id, host, pid, inFlight, wakeUp, queues }) => ({
+      id,
+      host,
+      pid,
+      lastSeenMs: milliseconds(seen) ?? 0,
+      inFlight,
+      wakeUp,
+      queues,
+    }));
   }
 
   async #storage(): Promise<StorageStats> {
@@ -76,10 +84,11 @@ export class PostgresStatsEngine implements StatsEngine {
     return {
       oldestSnapshotMs: milliseconds(ages!.snapshot),
       longestTransactionMs: milliseconds(ages!.transaction),
-      segments: segments.map(({ rows, bytes, ...segment }) => ({
-        ...segment,
+      segments: segments.map(({ table, rows, bytes, state }) => ({
+        table,
         rows: Number(rows),
         bytes: Number(bytes),
+        state,
       })),
     };
   }
