@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PgConnection } from '../../lib/engine/postgres/connection.js';
 import { PostgresListener } from '../../lib/engine/postgres/postgres-listener.js';
@@ -16,9 +17,18 @@ afterEach(async () => {
 });
 
 /** A listener that has been started, and what it has said and heard. */
-async function listening(url = database.url, { enabled }: { enabled: boolean } = { enabled: true }) {
+async function listening(
+  url = database.url,
+  { enabled = true, ...options }: { enabled?: boolean; listen?: string; pool?: pg.Pool } = {},
+) {
   const connection = new PgConnection(
-    resolveModuleOptions({ connection: url, schema: database.schema, logger: false, connectTimeout: 1000 }),
+    resolveModuleOptions({
+      ...(options.pool === undefined && { connection: url }),
+      schema: database.schema,
+      logger: false,
+      connectTimeout: 1000,
+      ...options,
+    }),
   );
   closing.push(async () => connection.close());
   const log = new RecordingLogger();
@@ -105,5 +115,58 @@ describe('a listener', () => {
     await until('it to connect', () => proxy.connections === 1);
     await listener.stop();
     expect(listener.listening).toBe(false);
+  });
+
+  it('stops in the middle of a dead connection', async () => {
+    const proxy = await faultProxy(database.url);
+    closing.push(async () => proxy.close());
+    const { listener } = await listening(database.url, { listen: proxy.url });
+    proxy.mode = 'blackhole';
+    const query = listener.query('select 1').catch((error: unknown) => error);
+    await listener.stop();
+    expect(await query).toMatchObject({ message: 'stopping' });
+    await until('its socket to be closed', () => proxy.connections === 0);
+  });
+
+  it('stops when a dead path swallows its first statement', async () => {
+    const proxy = await faultProxy(database.url);
+    closing.push(async () => proxy.close());
+    let swallowed = false;
+    proxy.onSent = (data) => {
+      swallowed ||= data.includes('pg_is_in_recovery');
+      return !swallowed;
+    };
+    const { listener } = await listening(proxy.url);
+    await until('it to be swallowed', () => swallowed);
+    await listener.stop();
+    expect(listener.listening).toBe(false);
+  });
+
+  it('whose connection is half open finds out within 15 s, connects anew and has everything looked at', async () => {
+    const proxy = await faultProxy(database.url);
+    closing.push(async () => proxy.close());
+    const { listener, looks, log, heard } = await listening(database.url, { listen: proxy.url });
+    proxy.mode = 'blackhole';
+    await until('it to find out', () => !listener.listening, 15_000);
+    proxy.mode = 'pass';
+    await until('it to listen again', () => listener.listening);
+    expect(looks.count).toBe(2);
+    await notify('1:5');
+    await until('the notification', () => heard.length === 1);
+    expect(log.texts('warn')).toEqual([expect.stringContaining('interrupted')]);
+  }, 40_000);
+
+  it('carries a statement when the pool has no client left, and none when it does not listen', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 });
+    closing.push(async () => pool.end());
+    const { listener } = await listening(database.url, { pool });
+    const taken = await pool.connect();
+    const answers = await Promise.all([1, 2, 3].map((n) => listener.query('select $1::int as n', [n])));
+    expect(answers.flat()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    await expect(listener.query('select 1/0')).rejects.toMatchObject({ code: '22012' });
+    expect(await listener.query('select 4 as n')).toEqual([{ n: 4 }]);
+    taken.release();
+    await listener.stop();
+    await expect(listener.query('select 1')).rejects.toMatchObject({ mayHaveCommitted: false });
   });
 });

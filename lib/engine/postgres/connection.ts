@@ -1,15 +1,20 @@
-import pg from 'pg';
-import type { ClientConfig, Pool, PoolClient, PoolConfig, QueryResultRow } from 'pg';
-import { DatabaseUnavailableError } from '../../errors/database-unavailable.error.js';
+import type pg from 'pg';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { StandbyError } from '../../errors/standby.error.js';
 import type { ResolvedModuleOptions } from '../../interfaces/resolved-module-options.interface.js';
 import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
-import { isConnectionFault } from './connection-faults.js';
+import { type Log, SILENT } from '../../utils/log.js';
+import { sqlState } from './connection-faults.js';
+import type { HostedClient, Hosts } from './hosts.js';
+import { lend } from './lend.js';
+import { openPool } from './open-pool.js';
 import { PatientPool } from './patient-pool.js';
-import { type SchemaNames, schemaNames } from './schema-names.js';
 import { prepareDatabase } from './prepare-database.js';
+import { type SchemaNames, schemaNames, SqlState } from './schema-names.js';
+import { inTransaction } from './transaction.js';
 
-/** What each statement of the log runs in when the database's defaults would not do. */
-const BEGIN = 'begin isolation level read committed read write';
+/** How a statement without a transaction of its own fails when the defaults are stricter than READ COMMITTED, or read-only. */
+const REFUSED_BY_DEFAULTS = new Set<string | undefined>([SqlState.wrongTransaction, '25006', '40001']);
 
 /**
  * The process's pool and the statements that go through it.
@@ -17,25 +22,33 @@ const BEGIN = 'begin isolation level read committed read write';
  * - A pool of the application's own is used and never closed; an error of an idle client never ends the process.
  * - Nothing depends on a session: no named statement, no setting that outlives its transaction. PgBouncer in
  *   transaction mode will do.
- * - A connection is tried for until the deadline; a statement is sent once, whatever becomes of it.
+ * - A connection is tried for until the deadline; a statement is sent once, whatever becomes of it, unless the server
+ *   refused it for being a standby or for its defaults.
  */
 export class PgConnection {
   readonly names: SchemaNames;
   readonly #options: ResolvedModuleOptions;
+  readonly #log: Log;
   readonly #pool: Pool;
   readonly #patient: PatientPool;
+  readonly #listenHosts: Hosts;
   #wrapped = false;
   #closed: Promise<void> | undefined;
   readonly #onIdleError = (error: Error): void => {
     // the pool drops the client by itself; the next statement gets another
-    if (this.#options.logger !== false) this.#options.logger.debug?.(`An idle connection was lost: ${error.message}`);
+    this.#patient.broken();
+    this.#log.debug?.(`An idle connection was lost: ${error.message}`);
   };
 
+  /** @throws InvalidOptionsError for an address that cannot be used. */
   constructor(options: ResolvedModuleOptions) {
     this.#options = options;
+    this.#log = options.logger === false ? SILENT : options.logger;
     this.names = schemaNames(options.schema);
-    this.#pool = options.pool ?? new pg.Pool(poolConfig(options));
-    this.#patient = new PatientPool(this.#pool, options.connectTimeout);
+    const { pool, hosts, listenHosts } = openPool(options);
+    this.#pool = pool;
+    this.#listenHosts = listenHosts;
+    this.#patient = new PatientPool(pool, { patience: options.connectTimeout, hosts, log: this.#log });
     this.#pool.on('error', this.#onIdleError);
   }
 
@@ -49,14 +62,19 @@ export class PgConnection {
     return this.#patient.hasRoom;
   }
 
-  /** Where a connection of one's own goes: as `listen` says, or as the pool. */
-  get listenConfig(): ClientConfig {
-    const { listen } = this.#options;
-    if (typeof listen === 'string') return { connectionString: listen };
-    if (listen !== undefined && listen !== false) return listen;
-    // the pool keeps secrets where a spread does not see them
-    const { options } = this.#pool;
-    return { ...options, password: options.password, ssl: options.ssl };
+  /** A client of one's own, not connected yet: to where `listen` says, or where the pool connects. */
+  createClient(): pg.Client & HostedClient {
+    return new (this.#listenHosts.clientClass())();
+  }
+
+  /** Whether the last try to connect failed; somebody goes on trying then, if anybody waits. */
+  get away(): boolean {
+    return this.#patient.away;
+  }
+
+  /** Resolves when the database is not away, at the latest after `ms`. */
+  async reachable(ms: number): Promise<void> {
+    await this.#patient.reachable(ms);
   }
 
   /**
@@ -81,10 +99,21 @@ export class PgConnection {
 
   /** Runs one statement, in a transaction of its own. */
   async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return this.use(async (client) => {
-      if (!this.#wrapped) return (await client.query<Row>(text, values)).rows;
-      return inTransaction(client, async () => (await client.query<Row>(text, values)).rows);
-    });
+    const deadline = performance.now() + this.patience;
+    for (;;) {
+      const wrapped = this.#wrapped;
+      try {
+        return await lend(this.#patient, { reachBy: deadline, doneBy: deadline }, async (client) => {
+          const run = async (): Promise<Row[]> => (await client.query<Row>(text, values)).rows;
+          return wrapped ? inTransaction(client, run) : run();
+        });
+      } catch (error) {
+        // refused as a whole: nothing is written yet
+        if (error instanceof StandbyError && this.away && performance.now() < deadline) continue;
+        if (wrapped || !REFUSED_BY_DEFAULTS.has(sqlState(error))) throw error;
+        this.#wrapped = true;
+      }
+    }
   }
 
   /** Runs several statements in one transaction. */
@@ -93,38 +122,13 @@ export class PgConnection {
   }
 
   /**
-   * Lends a client; drops it when the connection breaks or `patience` runs out.
+   * Lends a client for `within` ms; drops it when the connection breaks, when the time is over or when it is a standby's.
    *
-   * @throws DatabaseUnavailableError, which says whether anything was sent.
+   * @throws DatabaseUnavailableError, which says whether anything was sent; StandbyError.
    */
-  async use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.patience;
-    const client = await this.#patient.acquire(deadline);
-    let lost: Error | undefined;
-    const onError = (error: Error): void => {
-      lost = error;
-    };
-    client.on('error', onError);
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          lost = new Error(`no answer within ${this.patience} ms`);
-          reject(lost);
-        }, deadline - performance.now());
-      });
-      return await Promise.race([work(client), late]);
-    } catch (error) {
-      if (lost === undefined && !isConnectionFault(error)) throw error;
-      lost ??= error as Error;
-      throw new DatabaseUnavailableError(`The connection to the database broke: ${(error as Error).message}`, true, {
-        cause: error,
-      });
-    } finally {
-      clearTimeout(timer);
-      client.off('error', onError);
-      client.release(lost ?? false);
-    }
+  async use<T>(work: (client: PoolClient) => Promise<T>, within = this.patience): Promise<T> {
+    const now = performance.now();
+    return lend(this.#patient, { reachBy: now + this.patience, doneBy: now + within }, work);
   }
 
   async #close(): Promise<void> {
@@ -133,21 +137,4 @@ export class PgConnection {
     // an owned pool may still report the end of its idle clients
     else this.#pool.off('error', this.#onIdleError);
   }
-}
-
-async function inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
-  await client.query(BEGIN);
-  try {
-    const result = await work();
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  }
-}
-
-function poolConfig({ connection }: ResolvedModuleOptions): PoolConfig {
-  const given: PoolConfig = typeof connection === 'string' ? { connectionString: connection } : { ...connection };
-  return { keepAlive: true, application_name: 'pgqueue', ...given };
 }

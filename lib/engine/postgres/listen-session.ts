@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { QueryResultRow } from 'pg';
+import { pause } from '../../utils/pause.js';
+import { NoAnswer } from './connection-faults.js';
+import type { HostedClient } from './hosts.js';
+import { requirePrimary } from './primary-check.js';
+import { withinTime } from './within-time.js';
+
+/** How long an answer may take: ms. */
+const ANSWER_WITHIN = 4_000;
+/** How long it may take to hear of a notification that another connection sent: ms. */
+const HEARD_WITHIN = 5_000;
+/** How long a goodbye may take: ms. */
+const GOODBYE_WITHIN = 1_000;
+
+/**
+ * The session holds the worker's lock for as long as it lives, so it lets go soon when its host vanishes; it is idle as a
+ * rule, and writes whatever the role's defaults are.
+ */
+const SETTINGS = `select set_config(name, value, false) from (values
+  ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '3'), ('tcp_keepalives_count', '3'),
+  ('tcp_user_timeout', '14000'), ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+  ('statement_timeout', '0'), ('default_transaction_read_only', 'off'),
+  ('default_transaction_isolation', 'read committed')) as s (name, value)`;
+
+/**
+ * One connection that listens, from connecting to its end.
+ *
+ * - Nothing waits for it longer than its time: whoever waits when it ends is told why.
+ * - One statement at a time.
+ */
+export class ListenSession {
+  /** Rejects with why it ended. */
+  readonly ended: Promise<never>;
+  readonly #client: pg.Client & HostedClient;
+  readonly #channel: string;
+  #end!: (why: Error) => void;
+  #last: Promise<unknown> = Promise.resolve();
+  #proof = '';
+  #heard: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(client: pg.Client & HostedClient, channel: string, onNotification: (payload: string) => void) {
+    this.#client = client;
+    this.#channel = channel;
+    this.ended = new Promise<never>((_, reject) => {
+      this.#end = reject;
+    });
+    this.ended.catch(() => undefined);
+    client.on('error', (error) => this.#end(error));
+    client.on('end', () => this.#end(new Error('the LISTEN connection ended')));
+    client.on('notification', ({ payload = '' }) => {
+      if (payload === this.#proof) this.#heard?.();
+      onNotification(payload);
+    });
+  }
+
+  /**
+   * Connects and listens. `notify` sends to the channel on another connection: a pooler may well pass on what a session
+   * notifies itself about, and nothing else.
+   *
+   * @throws Deaf when that is not heard; it leaves nothing behind then.
+   */
+  async open(notify: (channel: string, payload: string) => Promise<unknown>): Promise<void> {
+    await Promise.race([this.#client.connect(), this.ended]);
+    const channel = pg.escapeIdentifier(this.#channel);
+    try {
+      await this.#answered(requirePrimary(this.#client));
+      await this.query(`listen ${channel}`);
+    } catch (error) {
+      this.#client.hostFailed?.();
+      throw error;
+    }
+    const heard = this.#proofArrives();
+    await Promise.race([notify(this.#channel, this.#proof), this.ended]);
+    try {
+      await this.#within(HEARD_WITHIN, heard, () => new Deaf());
+    } catch (error) {
+      if (error instanceof Deaf) await this.query(`unlisten ${channel}`).catch(() => undefined);
+      throw error;
+    }
+    // only now: on a pooler's connection they would stay
+    await this.query(SETTINGS);
+  }
+
+  /** A notification to itself. @throws when it does not come back in time: the connection is half open. */
+  async prove(): Promise<void> {
+    const heard = this.#proofArrives();
+    const round = Promise.all([this.query('select pg_notify($1, $2)', [this.#channel, this.#proof]), heard]);
+    await this.#answered(round);
+  }
+
+  /** Runs one statement. */
+  async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const turn = this.#last.then(async () => this.#answered(this.#client.query<Row>(text, values)));
+    this.#last = turn.catch(() => undefined);
+    return (await turn).rows;
+  }
+
+  /** Idempotent; never waits for the other side longer than a second. */
+  async close(why: Error): Promise<void> {
+    this.#closed ??= this.#close(why);
+    await this.#closed;
+  }
+
+  async #close(why: Error): Promise<void> {
+    this.#end(why);
+    const called = new AbortController();
+    await Promise.race([this.#client.end().catch(() => undefined), pause(GOODBYE_WITHIN, called.signal)]);
+    called.abort();
+    this.#client.connection.stream.destroy();
+  }
+
+  async #proofArrives(): Promise<void> {
+    this.#proof = `proof:${randomUUID()}`;
+    await new Promise<void>((resolve) => {
+      this.#heard = resolve;
+    });
+  }
+
+  async #answered<T>(work: Promise<T>): Promise<T> {
+    return this.#within(ANSWER_WITHIN, work, () => new NoAnswer(ANSWER_WITHIN));
+  }
+
+  async #within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+    return withinTime(Promise.race([work, this.ended]), performance.now() + ms, late);
+  }
+}
+
+/** LISTEN works and hears nothing: a transaction pooler, or another database. */
+export class Deaf extends Error {
+  constructor() {
+    super('a notification was not heard');
+  }
+}
