@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PgQueueModule } from '../../lib/index.js';
@@ -51,6 +52,42 @@ function snippet(part: string): string {
   return found[0]!.code;
 }
 
+/** All of a process's maintenance, as a role. */
+async function maintain(role: string): Promise<void> {
+  const dead = randomUUID();
+  // a process that has died with a job in hand, and some of each ring
+  await client.query(
+    `select pgqueue.register_worker('${dead}', 'host', 1, '{}', true);
+     select pgqueue.add('left', 'job', 'null', '{"uniqueKey": "one", "jobId": "mine"}'), pgqueue.add('left', 'job', 'null', '{"delay": "1h"}');`,
+  );
+  const { rows: queues } = await client.query("select queue_id from pgqueue.queue where name = 'left'");
+  const id = queues[0].queue_id as number;
+  await client.query(`select pgqueue.claim(${id}, '${dead}', 1, 10, 1000000, null, null, false)`);
+  await client.query(`set role ${role}`);
+  const pulse = (await client.query('select pulse from pgqueue.workers_seen() where worker = $1', [dead])).rows[0]
+    .pulse;
+  expect(await value(`pgqueue.worker_is_unheld('${dead}')`)).toBe(true);
+  expect(await value(`pgqueue.bury_worker('${dead}', ${pulse}, false)`)).toBe(true);
+  expect(await value(`pgqueue.recover_runs(${id}, '${dead}', '-infinity', 10)`)).toBe('({mine},{},0,f)');
+  await client.query(`select pgqueue.retire_worker('${dead}'), pgqueue.purge_dead(${id}, 10), pgqueue.purge_drained()`);
+  expect((await client.query('select * from pgqueue.orphans()')).rows).toEqual([]);
+  expect(await value("pgqueue.take_task('dead')")).toBe(true);
+  // leases come before the results whose segments they name
+  const { rows: rings } = await client.query<{ ring: string; current: number }>(
+    'select ring, current from pgqueue.ring order by ring',
+  );
+  for (const { ring, current } of rings) {
+    expect([ring, await value(`pgqueue.rotate('${ring}', interval '0')`)]).toEqual([ring, true]);
+    await client.query(`select pgqueue.settle('${ring}')`);
+    expect([ring, await value(`pgqueue.reclaim('${ring}', ${current}, 10000)`)]).toEqual([ring, 'reclaimed']);
+  }
+  await client.query("select pgqueue.look_later('entry', 0, interval '1 second')");
+  await client.query("select * from pgqueue.upkeep_due(1, 1, interval '1 second')");
+  await client.query('reset role');
+}
+
+const value = async (call: string): Promise<unknown> => (await client.query(`select ${call} as value`)).rows[0].value;
+
 describe('SQL in the documents', () => {
   it.each(inDocuments)('runs on a migrated database: $where', async ({ code }) => {
     expect(code.trim()).toMatch(/;$/);
@@ -91,7 +128,11 @@ describe('SQL in the documents', () => {
         return 'done';
       });
       const connection = { connectionString: database.url, options: `-c role=${role}` };
+      // as if it had been restored from another cluster's dump: starting adopts it
+      await client.query('update pgqueue.installation set system_identifier = 1');
       const { app, queue: of } = await start({ providers: [handler], options: { connection, migrations: 'check' } });
+      const { rows: adopted } = await client.query('select from pgqueue.installation where system_identifier = 1');
+      expect(adopted).toEqual([]);
       const queue = of(queueName);
       const job = await queue.add('job', null, { attempts: 2, backoff: 1, uniqueKey: 'one', jobId: 'mine' });
       expect(await (await ended(queue, job)).getState()).toBe('failed');
@@ -100,11 +141,23 @@ describe('SQL in the documents', () => {
       expect((await ended(queue, job)).returnvalue).toBe('done');
       expect(await queue.remove(job.id)).toBe(true);
       await ended(queue, await queue.add('job', null, { delay: 20 }));
+      const waiting = await queue.add('job', null, { delay: '1h' });
+      await waiting.updateData({ other: true });
+      await waiting.changePriority(3);
+      await queue.pause();
+      await waiting.promote();
+      expect(await waiting.cancel()).toBe(true);
+      await queue.add('job', null);
+      expect(await queue.drain(true)).toBe(1);
+      await queue.resume();
+      expect(await queue.clean(0, 10, 'failed')).toEqual([waiting.id]);
       await app.close();
+      await maintain(role);
       // it is these rights that it works by
       await client.query(`revoke usage on schema pgqueue from ${role}`);
       await expect(start({ options: { connection, migrations: 'check' } })).rejects.toThrow(/permission denied/);
     } finally {
+      await client.query('reset role');
       await client.query(`drop owned by ${role}`);
       await client.query(`drop role ${role}`);
     }

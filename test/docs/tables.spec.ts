@@ -9,6 +9,7 @@ import * as library from '../../lib/index.js';
 import type { ResolvedModuleOptions } from '../../lib/interfaces/resolved-module-options.interface.js';
 import { resolveModuleOptions } from '../../lib/pg-queue.options.js';
 import { resolveDefaultJobOptions, resolveJobOptions } from '../../lib/queue/job-options.js';
+import { QueueRegistry } from '../../lib/queue/queue.registry.js';
 import { parseDuration } from '../../lib/utils/duration.js';
 import { quoted, ROOT, table } from './support/markdown.js';
 
@@ -16,6 +17,7 @@ const refuse = refuseOptions('test');
 const DATABASE = { DATABASE_URL: 'postgres://db.example.com/app' };
 const MODULE = 'Of the module: `PgQueueModule.forRoot()`';
 const WORKER = "Of a worker: `@Processor('email', { … })`";
+const QUEUE = 'Of a queue: `PgQueueModule.registerQueue({ name, … })`';
 const JOB = 'Of a job: `add(name, data, { … })`';
 
 /** Option → what the document gives as its default: JavaScript, or words. */
@@ -27,6 +29,10 @@ function documented(heading: string): Map<string, string> {
 function literals(heading: string): Record<string, unknown> {
   const written = [...documented(heading)].filter(([, value]) => value.startsWith('`'));
   return Object.fromEntries(written.map(([option, value]) => [option, runInNewContext(`(${quoted(value)})`)]));
+}
+
+function registry(): QueueRegistry {
+  return new QueueRegistry(resolveDefaultJobOptions(undefined, '', refuse));
 }
 
 /** Every option there is, from the message that refuses one there is not. */
@@ -45,6 +51,7 @@ describe('the README’s options', () => {
   it.each([
     [MODULE, () => resolveModuleOptions(unknown)],
     [WORKER, () => readWorkerOptions(unknown, '', refuse)],
+    [QUEUE, () => registry().register('email', unknown as never)],
     [JOB, () => resolveJobOptions(unknown as never, resolveDefaultJobOptions(undefined, '', refuse))],
   ])('are all that there are: %s', (heading, refused) => {
     expect([...documented(heading).keys()].toSorted()).toEqual(known(refused).toSorted());
@@ -79,8 +86,8 @@ describe('the README’s defaults are those of the code:', () => {
   });
 
   it('of a worker', () => {
-    const { backoff, shutdownTimeout, concurrency, pollInterval } = literals(WORKER);
-    const fromTable = readWorkerOptions({ backoff, shutdownTimeout, concurrency }, '', refuse);
+    const { pollInterval, ...others } = literals(WORKER);
+    const fromTable = readWorkerOptions(others, '', refuse);
     expect(resolveWorkerOptions()).toEqual(fromTable);
     const runtime = readFileSync(path.join(ROOT, 'lib/runtime/runtime.ts'), 'utf8');
     const [, interval] = /\bPOLL_INTERVAL = ([\d_]+);/.exec(runtime)!;

@@ -247,8 +247,44 @@ describe('registerQueue()', () => {
     await expect(register({ name: 'q', defaultJobOptions: { attempts: '3' } })).rejects.toMatchObject({
       path: 'defaultJobOptions.attempts',
     });
-    await expect(register({ name: 'q', retention: {} })).rejects.toMatchObject({ path: 'retention' });
+    await expect(register({ name: 'q', concurrency: 5 })).rejects.toMatchObject({ path: 'concurrency' });
     await expect(register({ name: '' })).rejects.toMatchObject({ path: 'name' });
+  });
+
+  it.each<[string, unknown]>([
+    ['retention', '1h'],
+    ['retention.complete', { complete: { age: '1h' } }],
+    ['retention.completed', { completed: '1h' }],
+    ['retention.completed.age', { completed: { age: 'an hour' } }],
+    ['retention.completed.age', { completed: { age: -1 } }],
+    ['retention.completed.limit', { completed: { limit: 5 } }],
+    ['retention.failed.count', { failed: { count: 1.5 } }],
+    ['retention.failed.count', { failed: { count: -1 } }],
+    ['retention.failed.count', { failed: { age: '3d', count: '100' } }],
+  ])('refuses %s of %j', async (path, retention) => {
+    await expect(register({ name: 'q', retention })).rejects.toThrow(InvalidOptionsError);
+    await expect(register({ name: 'q', retention })).rejects.toMatchObject({ path });
+  });
+
+  it('keeps what is said of retention, in milliseconds', async () => {
+    const retention = { completed: { age: '6h', count: 0 }, failed: { count: 100 } } as const;
+    const { app } = await compile([
+      PgQueueModule.forRoot(OPTIONS),
+      PgQueueModule.registerQueue({ name: 'email', retention }, { name: 'sms' }),
+      // the same again, and without any, are no contradictions
+      PgQueueModule.registerQueue({ name: 'email', retention }, { name: 'email' }),
+    ]);
+    expect(Object.fromEntries(app.get(QueueRegistry, { strict: false }).retentions)).toStrictEqual({
+      email: { completed: { age: 21_600_000, count: 0 }, failed: { count: 100 } },
+    });
+  });
+
+  it('twice is refused with another retention', async () => {
+    const kept = (count: number): DynamicModule =>
+      PgQueueModule.registerQueue({ name: 'email', retention: { completed: { count } } });
+    await expect(compile([PgQueueModule.forRoot(OPTIONS), kept(1), kept(2)])).rejects.toMatchObject({
+      path: 'retention',
+    });
   });
 
   it('async takes the options from a factory, a class or an existing provider', async () => {

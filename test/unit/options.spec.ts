@@ -20,6 +20,7 @@ describe('module options', () => {
       worker: {},
       processors: {},
       processing: true,
+      maintenance: true,
       maxDataBytes: 1_048_576,
       maxDataDepth: 100,
     });
@@ -61,6 +62,7 @@ describe('module options', () => {
   it.each<[string, unknown, RegExp]>([
     ['options', null, /object, not null/],
     ['processing', { processing: 'false' }, /must be true or false, not 'false' \(string\)/],
+    ['maintenance', { maintenance: 1 }, /must be true or false, not 1 \(number\)/],
     ['schemas', { schemas: 'x' }, /schemas = 'x' \(string\) is no option; did you mean 'schema'\?/],
     ['inheritAppConfig', { inheritAppConfig: true }, /no option; known: connection/],
     ['pool', { pool: new pg.Pool() }, /both given/],
@@ -88,6 +90,8 @@ describe('module options', () => {
     ['worker.concurrency', { worker: { concurrency: '5' } }, /'5'/],
     ['worker.concurency', { worker: { concurency: 5 } }, /did you mean 'concurrency'\?/],
     ['worker.pollInterval', { worker: { pollInterval: 0 } }, /more than 0/],
+    ['worker.maxStalledCount', { worker: { maxStalledCount: -1 } }, /integer from 0 to 1000, not -1/],
+    ['worker.maxStalledCount', { worker: { maxStalledCount: 1.5 } }, /not 1\.5/],
     ['worker.backoff', { worker: { backoff: 'fixed' } }, /object/],
     ['processors', { processors: ['email'] }, /by queue/],
     ['processors.email', { processors: { email: 5 } }, /must be an object/],
@@ -113,6 +117,7 @@ describe('worker options', () => {
     expect(resolveWorkerOptions()).toStrictEqual({
       concurrency: 10,
       shutdownTimeout: 10_000,
+      maxStalledCount: 2,
       backoff: { type: 'exponential', delay: 1000 },
     });
   });
