@@ -5,6 +5,9 @@ import { DELAYED_LANE } from './delayed-lane.js';
 const BEHIND = 3;
 const FIRST = 10;
 
+const writtenHere = (row: string): string =>
+  `(${row}.xmin::text::bigint = mod(${row}.txid::text::numeric, 4294967296))`;
+
 /**
  * Makes a log that came from another cluster (a dump, a logical copy) this one's. Transaction ids are a cluster's own: here
  * its counter may be lower, and new jobs would lie behind the cursors. `force`: also when the cluster is the same by its
@@ -13,6 +16,7 @@ const FIRST = 10;
  * - Alone: under the guard, with everybody else locked out of the runs.
  * - What waits is stamped anew, in its order, with transactions that are over here; where there are too few of them,
  *   jobs share one and stand in the order of their ids. Leases stand: whose process is gone is recovered as ever.
+ * - A row that was written here has its transaction as PostgreSQL's own mark, too; one that came along has not.
  * - What was drained is forgotten for good, and sequences are set above what is stored: a logical copy has not set them.
  */
 export const adopt = ({ schema: s, inLiteral, inFormat }: SchemaNames): string => `
@@ -38,11 +42,15 @@ begin
   end if;
 
   create temporary table adopted_run on commit drop as
-    select e.queue_id, e.job_id, e.run, e.lane, e.txid, e.txid < pg_current_xact_id() as here
-      from ${s}.entry e
+    select e.queue_id, e.job_id, e.run, e.txid, e.here
+      from (${SEGMENTS.map(
+        (i) => `select x.queue_id, x.job_id, x.run, x.lane, x.txid, ${writtenHere('x')} as here
+              from ${s}.entry_${i} x`,
+      ).join(' union all ')}) e
      where e.queue_id > 0
        and not exists (select from ${s}.result r where r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run)
-       and not ${s}.lane_has_passed(e.queue_id, e.lane, e.txid, e.job_id);
+       -- what was added here, before anybody adopted it, may lie behind the cursors that came along
+       and (e.here or not ${s}.lane_has_passed(e.queue_id, e.lane, e.txid, e.job_id));
   create temporary table adopted_place on commit drop as
     select w.queue_id, w.job_id, w.run, dense_rank() over (order by w.here, w.txid) as place from adopted_run w;
   create index on adopted_place (queue_id, job_id, run);
@@ -52,7 +60,8 @@ begin
     (i) => `
   delete from ${s}.entry_${i} e
    where e.queue_id > 0 and ${s}.discarded(e.queue_id, e.lane, e.txid, e.job_id)
-     and not exists (select from ${s}.result r where r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run);
+     and not exists (select from ${s}.result r where r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run)
+     and not exists (select from adopted_place p where p.queue_id = e.queue_id and p.job_id = e.job_id and p.run = e.run);
   update ${s}.entry_${i} e set txid = '${BEHIND}'
    where e.queue_id > 0 and not exists (select from adopted_place p where p.queue_id = e.queue_id and p.job_id = e.job_id and p.run = e.run);
   update ${s}.entry_${i} e set txid = (${FIRST} + case when m.most <= _room then p.place - 1 else trunc((p.place - 1) * _room / m.most) end)::text::xid8
@@ -60,8 +69,8 @@ begin
    where p.queue_id = e.queue_id and p.job_id = e.job_id and p.run = e.run;
   delete from ${s}.delayed_${i} d using ${s}.queue q, lateral (select l.s1, l.due_until, l.pos_txid, l.pos_job from ${s}.lease l
       where l.queue_id = q.queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1) c
-   where d.queue_id = q.queue_id and pg_visible_in_snapshot(d.txid, c.s1) and (d.run_at, d.txid, d.job_id) <= (c.due_until, c.pos_txid, c.pos_job);
-  delete from ${s}.delayed_${i} d where d.queue_id > 0 and ${s}.discarded(d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id);
+   where d.queue_id = q.queue_id and not ${writtenHere('d')} and pg_visible_in_snapshot(d.txid, c.s1) and (d.run_at, d.txid, d.job_id) <= (c.due_until, c.pos_txid, c.pos_job);
+  delete from ${s}.delayed_${i} d where d.queue_id > 0 and not ${writtenHere('d')} and ${s}.discarded(d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id);
   update ${s}.delayed_${i} d set txid = '${BEHIND}' where d.queue_id > 0;`,
   ).join('')}
   select r.current into _segment from ${s}.ring r where r.ring = 'lease';
