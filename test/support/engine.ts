@@ -65,6 +65,7 @@ export class Session {
     const connection = {
       names: schemaNames(schema),
       query: async (text: string, values: unknown[]) => (await client.query(text, values)).rows,
+      use: async (work: (lent: pg.Client) => Promise<unknown>) => work(client),
     } as unknown as PgConnection;
     const silent = { committed() {}, uncommitted() {}, mayNotifyAlong: () => false } as unknown as Notifier;
     this.client = client;

@@ -7,6 +7,7 @@ import type {
 } from '../maintenance-engine.interface.js';
 import type { PgConnection } from './connection.js';
 import { sqlState } from './connection-faults.js';
+import { inTransaction } from './transaction.js';
 
 /** Runs recovered in one transaction. */
 const RECOVERED = 500;
@@ -21,6 +22,8 @@ const CLOSED_FOR = 5_000;
 /** Before a segment that was busy, and one that was still needed, is asked for again: ms. */
 const BUSY_PAUSE = 5_000;
 const KEPT_PAUSE = 15_000;
+/** A segment with many survivors takes a while to copy; nobody waits for it: ms. */
+const RECLAIM_WITHIN = 600_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The log's upkeep: one statement a method. */
@@ -32,19 +35,19 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async workersSeen(): Promise<WorkerSeen[]> {
-    return this.#query<WorkerSeen>('select worker, dead, pulse, listening from S.workers_seen()');
+    return this.#query<WorkerSeen>(`select worker, dead, pulse, listening from ${this.#s}.workers_seen()`);
   }
 
   async unheld(workers: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#query<{ worker: string }>(
-      'select w as worker from unnest($1::uuid[]) w where S.worker_is_unheld(w)',
+      `select w as worker from unnest($1::uuid[]) w where ${this.#s}.worker_is_unheld(w)`,
       [workers],
     );
     return new Set(rows.map(({ worker }) => worker));
   }
 
   async bury(worker: string, pulse: string, force: boolean): Promise<boolean> {
-    const [row] = await this.#query<{ dead: boolean }>('select S.bury_worker($1, $2, $3) as dead', [
+    const [row] = await this.#query<{ dead: boolean }>(`select ${this.#s}.bury_worker($1, $2, $3) as dead`, [
       worker,
       pulse,
       force,
@@ -53,44 +56,48 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async queueIds(): Promise<number[]> {
-    return (await this.#query<{ id: number }>('select queue_id as id from S.queue order by 1')).map(({ id }) => id);
+    return (await this.#query<{ id: number }>(`select queue_id as id from ${this.#s}.queue order by 1`)).map(
+      ({ id }) => id,
+    );
   }
 
   async recover(queueId: number, worker: string, recent: boolean): Promise<Recovery> {
     const since = recent ? `clock_timestamp() - interval '${RECENT}'` : `'-infinity'`;
     const [row] = await this.#query<Recovery>(
-      `select lost, stalled, locked, more from S.recover_runs($1, $2, ${since}, ${RECOVERED})`,
+      `select lost, stalled, locked, more from ${this.#s}.recover_runs($1, $2, ${since}, ${RECOVERED})`,
       [queueId, worker],
     );
     return row!;
   }
 
   async retire(worker: string): Promise<void> {
-    await this.#query('select S.retire_worker($1)', [worker]);
+    await this.#query(`select ${this.#s}.retire_worker($1)`, [worker]);
   }
 
   async orphans(): Promise<string[]> {
-    return (await this.#query<{ worker: string }>('select worker from S.orphans() worker')).map(({ worker }) => worker);
+    return (await this.#query<{ worker: string }>(`select worker from ${this.#s}.orphans() worker`)).map(
+      ({ worker }) => worker,
+    );
   }
 
   async dueTasks({ rows, bytes, age }: RotationLimits): Promise<UpkeepTask[]> {
     return this.#query<UpkeepTask>(
-      `select task, ring, segment from S.upkeep_due($1, $2, $3::float8 * interval '1 millisecond')`,
+      `select task, ring, segment from ${this.#s}.upkeep_due($1, $2, $3::float8 * interval '1 millisecond')`,
       [rows, bytes, age],
     );
   }
 
   async take(task: string): Promise<boolean> {
-    return (await this.#query<{ taken: boolean }>('select S.take_task($1) as taken', [task]))[0]!.taken;
+    return (await this.#query<{ taken: boolean }>(`select ${this.#s}.take_task($1) as taken`, [task]))[0]!.taken;
   }
 
   async rotate(ring: string): Promise<boolean> {
-    const kept = ring === 'entry' ? '+ S.shortest_retention()' : '';
+    const kept = ring === 'entry' ? `+ ${this.#s}.shortest_retention()` : '';
     return this.#unlessBusy(
       async () =>
         (
           await this.#query<{ rotated: boolean }>(
-            `select S.rotate($1, interval '${CLOSED_FOR} ms' ${kept}) as rotated`,
+            `select ${this.#s}.rotate($1, interval '${CLOSED_FOR} ms' ${kept}) as rotated`,
             [ring],
           )
         )[0]!.rotated,
@@ -99,18 +106,24 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async settle(ring: string): Promise<boolean> {
-    return (await this.#query<{ settled: boolean }>('select S.settle($1) as settled', [ring]))[0]!.settled;
+    return (await this.#query<{ settled: boolean }>(`select ${this.#s}.settle($1) as settled`, [ring]))[0]!.settled;
   }
 
   async reclaim(ring: string, segment: number): Promise<string> {
     const became = await this.#unlessBusy(
       async () =>
-        (await this.#query<{ became: string }>(`select S.reclaim($1, $2, ${FEW}) as became`, [ring, segment]))[0]!
-          .became,
+        this.#connection.use(
+          (client) =>
+            inTransaction(client, async () => {
+              const call = `select ${this.#s}.reclaim($1, $2, ${FEW}) as became`;
+              return (await client.query<{ became: string }>(call, [ring, segment])).rows[0]!.became;
+            }),
+          RECLAIM_WITHIN,
+        ),
       'busy',
     );
     if (became !== 'reclaimed' && became !== 'elsewhere') {
-      await this.#query(`select S.look_later($1, $2, $3::float8 * interval '1 millisecond')`, [
+      await this.#query(`select ${this.#s}.look_later($1, $2, $3::float8 * interval '1 millisecond')`, [
         ring,
         segment,
         became === 'busy' ? BUSY_PAUSE : KEPT_PAUSE,
@@ -120,12 +133,13 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async purgeDead(queueId: number): Promise<number> {
-    return (await this.#query<{ purged: number }>(`select S.purge_dead($1, ${PURGED}) as purged`, [queueId]))[0]!
-      .purged;
+    return (
+      await this.#query<{ purged: number }>(`select ${this.#s}.purge_dead($1, ${PURGED}) as purged`, [queueId])
+    )[0]!.purged;
   }
 
   async purgeDrained(): Promise<void> {
-    await this.#query('select S.purge_drained()');
+    await this.#query(`select ${this.#s}.purge_drained()`);
   }
 
   async #unlessBusy<T>(work: () => Promise<T>, busy: T): Promise<T> {
@@ -137,10 +151,12 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
     }
   }
 
+  /** The schema, quoted. */
+  get #s(): string {
+    return this.#connection.names.schema;
+  }
+
   async #query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return this.#connection.query<Row>(
-      text.replaceAll('S.', () => `${this.#connection.names.schema}.`),
-      values,
-    );
+    return this.#connection.query<Row>(text, values);
   }
 }
