@@ -7,8 +7,8 @@ import type { HostedClient } from './hosts.js';
 import { requirePrimary } from './primary-check.js';
 import { withinTime } from './within-time.js';
 
-/** How long an answer may take: ms. */
-const ANSWER_WITHIN = 4_000;
+/** How long an answer may take: ms. Not less than a busy server needs: who gives up loses the worker's lock. */
+const ANSWER_WITHIN = 8_000;
 /** How long it may take to hear of a notification that another connection sent: ms. */
 const HEARD_WITHIN = 5_000;
 /** How long a goodbye may take: ms. */
@@ -31,11 +31,9 @@ const SETTINGS = `select set_config(name, value, false) from (values
  * - One statement at a time.
  */
 export class ListenSession {
-  /** Rejects with why it ended. */
-  readonly ended: Promise<never>;
   readonly #client: pg.Client & HostedClient;
   readonly #channel: string;
-  #end!: (why: Error) => void;
+  readonly #end = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   #proof = '';
   #heard: (() => void) | undefined;
@@ -44,12 +42,8 @@ export class ListenSession {
   constructor(client: pg.Client & HostedClient, channel: string, onNotification: (payload: string) => void) {
     this.#client = client;
     this.#channel = channel;
-    this.ended = new Promise<never>((_, reject) => {
-      this.#end = reject;
-    });
-    this.ended.catch(() => undefined);
-    client.on('error', (error) => this.#end(error));
-    client.on('end', () => this.#end(new Error('the LISTEN connection ended')));
+    client.on('error', (error) => this.#end.abort(error));
+    client.on('end', () => this.#end.abort(new Error('the LISTEN connection ended')));
     client.on('notification', ({ payload = '' }) => {
       if (payload === this.#proof) this.#heard?.();
       onNotification(payload);
@@ -63,7 +57,7 @@ export class ListenSession {
    * @throws Deaf when that is not heard; it leaves nothing behind then.
    */
   async open(notify: (channel: string, payload: string) => Promise<unknown>): Promise<void> {
-    await Promise.race([this.#client.connect(), this.ended]);
+    await this.#unlessEnded(this.#client.connect());
     const channel = pg.escapeIdentifier(this.#channel);
     try {
       await this.#answered(requirePrimary(this.#client));
@@ -73,7 +67,7 @@ export class ListenSession {
       throw error;
     }
     const heard = this.#proofArrives();
-    await Promise.race([notify(this.#channel, this.#proof), this.ended]);
+    await this.#unlessEnded(notify(this.#channel, this.#proof));
     try {
       await this.#within(HEARD_WITHIN, heard, () => new Deaf());
     } catch (error) {
@@ -84,14 +78,19 @@ export class ListenSession {
     await this.query(SETTINGS);
   }
 
-  /** A notification to itself. @throws when it does not come back in time: the connection is half open. */
-  async prove(): Promise<void> {
-    const heard = this.#proofArrives();
-    const round = Promise.all([this.query('select pg_notify($1, $2)', [this.#channel, this.#proof]), heard]);
-    await this.#answered(round);
+  /** Lets `ms` go by. @throws why it ended meanwhile. */
+  async idle(ms: number): Promise<void> {
+    await pause(ms, this.#end.signal);
+    this.#end.signal.throwIfAborted();
   }
 
-  /** Runs one statement. */
+  /** @throws when nothing comes back in time: the connection is half open, and ends. */
+  async prove(): Promise<void> {
+    // no notification: every process of the schema would hear each of them
+    await this.query('select');
+  }
+
+  /** Runs one statement. One that is not answered in time ends the session. */
   async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     const turn = this.#last.then(async () => this.#answered(this.#client.query<Row>(text, values)));
     this.#last = turn.catch(() => undefined);
@@ -105,7 +104,7 @@ export class ListenSession {
   }
 
   async #close(why: Error): Promise<void> {
-    this.#end(why);
+    this.#end.abort(why);
     const called = new AbortController();
     await Promise.race([this.#client.end().catch(() => undefined), pause(GOODBYE_WITHIN, called.signal)]);
     called.abort();
@@ -120,11 +119,20 @@ export class ListenSession {
   }
 
   async #answered<T>(work: Promise<T>): Promise<T> {
-    return this.#within(ANSWER_WITHIN, work, () => new NoAnswer(ANSWER_WITHIN));
+    return this.#within(ANSWER_WITHIN, work, () => {
+      const why = new NoAnswer(ANSWER_WITHIN);
+      this.#end.abort(why);
+      return why;
+    });
+  }
+
+  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
+    return this.#within(Infinity, work, () => new Error('ended'));
   }
 
   async #within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
-    return withinTime(Promise.race([work, this.ended]), performance.now() + ms, late);
+    const why = (): Error => (this.#end.signal.aborted ? (this.#end.signal.reason as Error) : late());
+    return withinTime(work, performance.now() + ms, why, this.#end.signal);
   }
 }
 

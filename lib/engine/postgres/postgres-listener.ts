@@ -7,7 +7,7 @@ import type { PgConnection } from './connection.js';
 import { Deaf, ListenSession } from './listen-session.js';
 
 /** How often the connection shows that it still works: ms. With the time its answer may take, less than 15 s. */
-const PROOF_EVERY = 10_000;
+const PROOF_EVERY = 6_000;
 /** What hears nothing hears nothing a second later: ms. */
 const DEAF_PAUSE = 60_000;
 /** How long it waits at a time for an outage to be over: ms. */
@@ -16,9 +16,9 @@ const AWAY_PAUSE = 1_000;
 /**
  * The process's one LISTEN connection.
  *
- * - It proves itself: by a notification that is sent through the pool, on connecting, and by one to itself every 10 s. One
- *   that is not heard the first time means a transaction pooler: said once, and workers poll. One that fails later means
- *   a half-open connection: replaced.
+ * - It proves itself on connecting, by a notification that is sent through the pool. One that is not heard means a
+ *   transaction pooler: said once, and workers poll.
+ * - Every 6 s it shows that it still answers; one that does not within 8 s is half open, and replaced.
  * - Reconnects with backoff for as long as it runs; each time it listens again, everything is looked at once.
  */
 export class PostgresListener implements WakeUpListener {
@@ -102,7 +102,7 @@ export class PostgresListener implements WakeUpListener {
       listening();
       callbacks.onListening();
       while (!signal.aborted) {
-        await Promise.race([pause(PROOF_EVERY, signal), session.ended]);
+        await session.idle(PROOF_EVERY);
         await session.prove();
       }
     } catch (error) {

@@ -1,6 +1,8 @@
 /**
- * What `work` comes to, unless the deadline (performance.now()) or the signal comes first: throws what `late` makes then,
- * and whatever `work` does afterwards is its own business.
+ * What `work` comes to, unless the deadline (performance.now(); Infinity: none) or the signal comes first: throws what
+ * `late` makes then, and whatever `work` does afterwards is its own business.
+ *
+ * Not a race: one with a promise that lasts for months would remember everybody who ever raced it.
  */
 export async function withinTime<T>(
   work: Promise<T>,
@@ -13,7 +15,7 @@ export async function withinTime<T>(
       cleanUp();
       reject(late());
     };
-    const timer = setTimeout(giveUp, deadline - performance.now());
+    const timer = deadline === Infinity ? undefined : setTimeout(giveUp, deadline - performance.now());
     const cleanUp = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', giveUp);
