@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MIGRATIONS } from '../../lib/engine/postgres/migrations/index.js';
+import { schemaNames } from '../../lib/engine/postgres/schema-names.js';
 import { PgQueueModule } from '../../lib/index.js';
 import { RecordingLogger } from '../support/application.js';
 import type { TestDatabase } from '../support/database.js';
@@ -124,6 +126,30 @@ describe('docs/operating.md says of space:', () => {
     expect(read('docs/operating.md').replaceAll('\n', ' ')).toContain(
       `${Number(age!.replaceAll('_', '')) / 60_000} minutes old, or has ${rows!.replaceAll('_', ',')} rows or ${mebibytes} MiB`,
     );
+  });
+});
+
+describe('migrating', () => {
+  it('lets the application go on while a transaction holds a table, and is done when that has ended', async () => {
+    const names = schemaNames('old');
+    const [first] = MIGRATIONS;
+    await client.query('create schema old');
+    await client.query(first!.up(names).join(';'));
+    await client.query('insert into old.schema_version (version, compatible_from) values (1, 1)');
+    const holder = await connect();
+    await holder.query('begin');
+    await holder.query('select from old.ring');
+    const app = start({ options: { schema: 'old', migrations: 'apply', processing: false } });
+    const waits = `count(*) from pg_locks where not granted and relation = 'old.ring'::regclass`;
+    await until('it to wait for the table', async () => (await value(waits)) === '1');
+    // behind it, for as long as it waits
+    const asked = performance.now();
+    await (await connect()).query('select from old.ring');
+    expect(performance.now() - asked).toBeGreaterThan(1_000);
+    expect(await value('version from old.schema_version')).toBe(1);
+    await holder.query('commit');
+    await app;
+    expect(await value('version from old.schema_version')).toBe(PgQueueModule.schemaVersion);
   });
 });
 
