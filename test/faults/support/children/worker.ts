@@ -1,0 +1,65 @@
+import 'reflect-metadata';
+import { Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import * as pgqueue from '../../../../lib/index.js';
+import { HANDLERS } from './handlers.js';
+import { ChildLedger } from './child-ledger.js';
+import { runMode } from './modes.js';
+
+const { CHILD = '{}' } = process.env;
+const spec = JSON.parse(CHILD);
+const { ActiveJob, PgQueueModule, Process, Processor } = pgqueue;
+
+const tell = (event: string, more: object = {}): void => {
+  if (process.connected) process.send!({ event, ...more });
+};
+// whoever started it is gone: nobody will kill it
+const onDisconnect = (): void => process.exit(3);
+process.on('disconnect', onDisconnect);
+const leave = (): void => {
+  process.off('disconnect', onDisconnect);
+  process.disconnect?.();
+};
+
+const ledger = new ChildLedger(spec.ledgerUrl, spec.ledgerSchema);
+
+function processorOf(queue: string, options: object): Type {
+  class Worker {
+    async handle(job: InstanceType<typeof ActiveJob>): Promise<unknown> {
+      const handler = HANDLERS[job.name] ?? HANDLERS['work']!;
+      return handler({ job, ledger, tell, queue });
+    }
+  }
+  const { prototype } = Worker;
+  const names: (string | undefined)[] = (options as { names?: string[] }).names ?? [undefined];
+  const { names: _, ...rest } = options as { names?: string[] };
+  for (const name of names) {
+    Process(name)(prototype, 'handle', Object.getOwnPropertyDescriptor(prototype, 'handle')!);
+  }
+  Processor(queue, rest)(Worker);
+  return Worker;
+}
+
+const lines = (level: string) => (message: unknown) => tell('log', { level, text: String(message) });
+const logger = { log: lines('log'), warn: lines('warn'), error: lines('error'), debug: lines('debug') };
+
+@Module({
+  imports: [PgQueueModule.forRoot({ connection: spec.url, schema: spec.schema, logger, ...spec.options })],
+  providers: Object.entries(spec.queues ?? {}).map(([queue, options]) => processorOf(queue, options as object)),
+})
+class AppModule {}
+
+tell('booting');
+try {
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
+  if (spec.hooks !== false) app.enableShutdownHooks();
+  await runMode(spec.mode, { app, ledger, tell, leave, spec });
+  tell('ready');
+  // the channel to the parent alone keeps no process alive
+  process.channel?.unref();
+} catch (error) {
+  tell('failed', { name: (error as Error).name, message: (error as Error).message });
+  console.error(error);
+  process.exitCode = 1;
+  leave();
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'vite';
+import type { TestProject } from 'vitest/node';
+import { DURABLE, startServer } from './server.js';
+import { seed } from './setting.js';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    databaseUrl: string;
+    /** The application that is killed, compiled. */
+    childScript: string;
+  }
+}
+
+export const ROOT = path.resolve(import.meta.dirname, '../../..');
+export const BUILD = path.join(ROOT, '.build/faults');
+export const ROWS = path.join(BUILD, 'rows');
+
+/** Compiles the child application of a source tree, with that tree's lib/. */
+export async function buildChild(root: string, file: string): Promise<string> {
+  await build({
+    root,
+    configFile: false,
+    logLevel: 'error',
+    build: {
+      ssr: path.join(root, 'test/faults/support/children/worker.ts'),
+      outDir: path.dirname(file),
+      emptyOutDir: false,
+      minify: false,
+      rollupOptions: { output: { entryFileNames: path.basename(file) } },
+    },
+  });
+  return file;
+}
+
+/** One durable server for all faults that leave it as it is, and the child application. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  rmSync(ROWS, { recursive: true, force: true });
+  mkdirSync(ROWS, { recursive: true });
+  console.log(`SEED=${seed}`);
+  const server = await startServer({ settings: { ...DURABLE, max_connections: 150 } });
+  project.provide('databaseUrl', server.url);
+  project.provide('childScript', await buildChild(ROOT, path.join(BUILD, 'children/worker.mjs')));
+  return () => server.remove();
+}
