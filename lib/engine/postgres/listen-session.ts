@@ -16,11 +16,13 @@ const GOODBYE_WITHIN = 1_000;
 
 /**
  * The session holds the worker's lock for as long as it lives, so it lets go soon when its host vanishes; it is idle as a
- * rule, and writes whatever the role's defaults are.
+ * rule, and writes whatever the role's defaults are. What is sent to it while its host is gone (every process's proof is,
+ * to all) ends the keepalive and begins the user timeout anew: the two must fit one behind the other, 8 s and 6 s, or
+ * others take over too late.
  */
 const SETTINGS = `select set_config(name, value, false) from (values
-  ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '3'), ('tcp_keepalives_count', '3'),
-  ('tcp_user_timeout', '14000'), ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+  ('tcp_keepalives_idle', '4'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '2'),
+  ('tcp_user_timeout', '6000'), ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
   ('statement_timeout', '0'), ('default_transaction_read_only', 'off'),
   ('default_transaction_isolation', 'read committed')) as s (name, value)`;
 
