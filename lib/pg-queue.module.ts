@@ -32,11 +32,12 @@ const HOST_PROVIDERS: Provider[] = [
       notifier: Notifier,
     ) => {
       const log = options.logger === false ? SILENT : options.logger;
+      const listener = new PostgresListener(connection, { enabled: options.listen !== false, log });
       return new QueueRuntime({
-        engine: new PostgresWorkerEngine(connection, queues, notifier),
+        engine: new PostgresWorkerEngine(connection, queues, notifier, listener),
         jobs,
         maintenance: options.maintenance ? new PostgresMaintenanceEngine(connection) : undefined,
-        listener: new PostgresListener(connection, { enabled: options.listen !== false, log }),
+        listener,
         limits: options,
         log,
       });

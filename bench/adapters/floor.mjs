@@ -35,7 +35,7 @@ from ${schema}.claim(1, $1, $2, $3, 8388608, '{0}', '{noop}', false)`;
     if (runs.length === 0) break;
     jobs += runs.length;
     const outcomes = runs.map(({ key, run, lease }) => ({ key, run, lease, ran: 0, output: null }));
-    await client.query(finish, [worker, ...packOutcomes(outcomes)]);
+    await client.query(finish, [worker, ...packOutcomes(outcomes).values]);
   }
   const ms = performance.now() - begun;
   await client.end();

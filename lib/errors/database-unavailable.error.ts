@@ -1,3 +1,4 @@
+import { StandbyError } from './standby.error.js';
 import { PgQueueError } from './pg-queue.error.js';
 
 /** The database could not be reached, or the connection broke. What was sent is never sent again by itself. */
@@ -16,5 +17,5 @@ export class DatabaseUnavailableError extends PgQueueError {
 
 /** Whether an error says only that the database is away: the connection says that once, for all who wait for it. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof DatabaseUnavailableError;
+  return error instanceof DatabaseUnavailableError || error instanceof StandbyError;
 }

@@ -17,6 +17,7 @@ import type { PgConnection } from './connection.js';
 import { sqlState } from './connection-faults.js';
 import type { Notifier } from './notifier.js';
 import { packOutcomes } from './outcome-packing.js';
+import type { PostgresListener } from './postgres-listener.js';
 import type { QueueIds } from './queue-ids.js';
 import { SqlState } from './schema-names.js';
 
@@ -28,11 +29,13 @@ export class PostgresWorkerEngine implements WorkerEngine {
   readonly #connection: PgConnection;
   readonly #queues: QueueIds;
   readonly #notifier: Notifier;
+  readonly #listener: PostgresListener | undefined;
 
-  constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier) {
+  constructor(connection: PgConnection, queues: QueueIds, notifier: Notifier, listener?: PostgresListener) {
     this.#connection = connection;
     this.#queues = queues;
     this.#notifier = notifier;
+    this.#listener = listener;
   }
 
   isDataError(error: unknown): boolean {
@@ -66,7 +69,14 @@ export class PostgresWorkerEngine implements WorkerEngine {
   }
 
   async beat(worker: string, inFlight: number, listening: boolean): Promise<boolean> {
-    const [row] = await this.#call<{ alive: boolean }>('beat($1, $2, $3) as alive', [worker, inFlight, listening]);
+    const statement = `select ${this.#connection.names.schema}.beat($1, $2, $3) as alive`;
+    const values = [worker, inFlight, listening];
+    // a pool that the application has used up must not let a process look dead
+    if (!this.#connection.hasRoom && this.#listener?.listening === true) {
+      const heard = await this.#listener.query<{ alive: boolean }>(statement, values).catch(() => undefined);
+      if (heard !== undefined) return heard[0]!.alive;
+    }
+    const [row] = await this.#connection.query<{ alive: boolean }>(statement, values);
     return row!.alive;
   }
 
