@@ -192,6 +192,8 @@ export class QueueWorker {
     this.#lanes = new Set();
     let claim: Claim;
     const suspect = this.#hasFreePlace() && this.#deps.suspects.take();
+    if (suspect && lanes !== 'all') for (const lane of this.#suspectLanes) lanes.add(lane);
+    if (suspect) this.#suspectLanes.clear();
     try {
       claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full, suspect);
     } catch (error) {

@@ -153,13 +153,14 @@ export class RunExecutor implements RunContext {
       for (const slots of this.#deps.routes.slots) {
         for (const run of slots.running) {
           if (run.claimed.key !== key || run.claimed.run !== number) continue;
-          run.abort(
+          const reason =
             state === 'x'
               ? new JobCancelledError(why ?? 'cancelled')
-              : new LeaseLostError(`Job ${run.id} was taken from this process`),
-          );
+              : new LeaseLostError(`Job ${run.id} was taken from this process`);
+          run.abort(reason);
           this.#drop(run);
           slots.end(run, performance.now() - run.startedAt);
+          if (state === 'x') tell(slots.definition.listeners.failed, this.#deps.log, run.job, reason);
         }
       }
     }
