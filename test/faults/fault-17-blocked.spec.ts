@@ -6,12 +6,6 @@ import { isShort, scaled, sleep, WATCHED } from './support/setting.js';
 const fault = faultTest(17, 'blocked event loop');
 const { report } = fault;
 
-const named = (name: string): { url: string } => {
-  const url = new URL(fault.database.url);
-  url.searchParams.set('application_name', name);
-  return { url: url.href };
-};
-
 describe('a handler that blocks its process', () => {
   it('is not taken for dead: its job and what it holds beside run once', async () => {
     const queue = fault.newQueue();
@@ -42,7 +36,7 @@ describe('a handler that blocks its process', () => {
     const queue = fault.newQueue();
     const jobs = (await fault.producer()).queue(queue);
     const name = 'blocked-and-cut';
-    const blocked = await fault.worker(queue, { concurrency: 1 }, named(name));
+    const blocked = await fault.worker(queue, { concurrency: 1 }, { url: fault.named(name) });
     const spin = 9_000;
     const other = await fault.worker(queue, { concurrency: 2 });
     await sleep(WATCHED);

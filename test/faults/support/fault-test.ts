@@ -5,6 +5,7 @@ import { type PgQueueModuleOptions, QueueService } from '../../../lib/index.js';
 import { startApplication } from '../../support/application.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { Ledger, type Excuse, type Judgement } from './ledger.js';
+import type { OwnDatabase } from './own-database.js';
 import { type ChildSpec, type SpawnOptions, WorkerProcess } from './processes.js';
 import { Report } from './report.js';
 import { Random } from './setting.js';
@@ -59,6 +60,13 @@ export class FaultTest {
     return child;
   }
 
+  /** The database's address under which a connection says whose it is. */
+  named(name: string): string {
+    const url = new URL(this.database.url);
+    url.searchParams.set('application_name', name);
+    return url.href;
+  }
+
   /** The same, when it takes jobs. */
   async worker(queue: string, options: object = {}, spec: PartialSpec = {}): Promise<WorkerProcess> {
     const child = this.spawn({ queues: { [queue]: options }, ...spec });
@@ -86,6 +94,12 @@ export class FaultTest {
     expect(judgement.lost, 'jobs that were lost').toEqual([]);
     expect(judgement.unexplained, 'runs that nothing excuses').toEqual([]);
     return judgement;
+  }
+
+  /** After the server was restarted: what looks at the database is connected anew. */
+  async reconnect(): Promise<void> {
+    await (this.database as OwnDatabase).reconnect();
+    this.#ledger = undefined;
   }
 
   /** To be done after the test. */

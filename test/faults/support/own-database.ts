@@ -8,6 +8,7 @@ import { DURABLE, type Server, type Settings, startServer } from './server.js';
 
 export interface OwnDatabase extends TestDatabase {
   readonly server: Server;
+  reconnect(): Promise<void>;
 }
 
 export interface OwnDatabaseOptions {
@@ -48,6 +49,9 @@ export function ownDatabase({ settings = {}, hba = [], before }: OwnDatabaseOpti
   return {
     schema,
     connect,
+    async reconnect() {
+      client = await connect();
+    },
     get url() {
       return server!.url;
     },

@@ -19,6 +19,8 @@ export interface ChildSpec {
   /** What it does beside its handlers. */
   readonly mode?: string;
   readonly hooks?: boolean;
+  /** What it calls itself in the ledger; default: its process id. */
+  readonly as?: number;
 }
 
 export interface SpawnOptions {

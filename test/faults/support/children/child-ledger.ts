@@ -22,12 +22,14 @@ interface Waiting<T> {
 export class ChildLedger {
   readonly pool: pg.Pool;
   readonly #schema: string;
+  readonly #pid: number;
   #began: Waiting<Began>[] = [];
   #ended: Waiting<{ id: string; outcome: string }>[] = [];
   #writing = false;
 
-  constructor(url: string, schema: string) {
+  constructor(url: string, schema: string, pid: number) {
     this.#schema = schema;
+    this.#pid = pid;
     this.pool = new pg.Pool({ connectionString: url, max: 6, allowExitOnIdle: true, application_name: 'ledger' });
     this.pool.on('error', () => undefined);
   }
@@ -63,7 +65,7 @@ export class ChildLedger {
       if (rows.length > 0) {
         await this.#patiently(
           `insert into ${this.#schema}.run (id, queue, name, key, job, attempt, pid)
-select *, ${process.pid} from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[]) on conflict do nothing`,
+select *, ${this.#pid} from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[]) on conflict do nothing`,
           [
             rows.map(({ id }) => id),
             rows.map(({ queue }) => queue),

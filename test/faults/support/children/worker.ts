@@ -21,7 +21,7 @@ const leave = (): void => {
   process.disconnect?.();
 };
 
-const ledger = new ChildLedger(spec.ledgerUrl, spec.ledgerSchema);
+const ledger = new ChildLedger(spec.ledgerUrl, spec.ledgerSchema, spec.as ?? process.pid);
 
 function processorOf(queue: string, options: object): Type {
   class Worker {

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { until } from '../support/signals.js';
+import { type Excuse } from './support/ledger.js';
+import { faultTest } from './support/fault-test.js';
+import { ownDatabase } from './support/own-database.js';
+import { scaled, sleep } from './support/setting.js';
+
+const database = ownDatabase();
+const fault = faultTest(2, 'server restarts', { database });
+const { report, random } = fault;
+
+interface Outage {
+  readonly from: number;
+  to: number;
+}
+
+describe('a server that restarts again and again', () => {
+  it('loses no job whose add() returned; workers go on by themselves, and none ends', async () => {
+    const queue = fault.newQueue();
+    const jobs = (await fault.producer()).queue(queue);
+    for (let i = 0; i < 2; i++) await fault.worker(queue, { concurrency: 10 });
+    const outages: Outage[] = [];
+    const added: string[] = [];
+    const unsure: string[] = [];
+    let producing = true;
+    const produce = async (line: number): Promise<void> => {
+      for (let i = 0; producing; i++) {
+        const k = `${line}-${i}`;
+        try {
+          await jobs.add('work', { k, ms: random.between(0, 30) }, { uniqueKey: k });
+          added.push(k);
+        } catch {
+          // it may be there: the same key says so
+          unsure.push(k);
+          await sleep(20);
+        }
+      }
+    };
+    const producers = [1, 2, 3, 4].map(produce);
+    const restarts = scaled(6, 2);
+    const rate = async (ms: number): Promise<number> => {
+      const [from, at] = [await fault.ledger.done(queue), performance.now()];
+      await sleep(ms);
+      return ((await fault.ledger.done(queue)) - from) / ((performance.now() - at) / 1000);
+    };
+    await until('it to work', async () => (await fault.ledger.done(queue)) > 100);
+    const before = await rate(scaled(5_000, 2_500));
+    for (let i = 0; i < restarts; i++) {
+      await sleep(random.between(scaled(5_000, 2_500), scaled(8_000, 3_500)));
+      const how = i % 2 === 0 ? 'immediate' : 'fast';
+      const outage = { from: Date.now(), to: Infinity };
+      outages.push(outage);
+      const pid = await database.server.end(how);
+      await sleep(random.between(200, 1_500));
+      await database.server.start();
+      expect(database.server.pid).not.toBe(pid);
+      report.injected(`${how} restarts`);
+      const up = Date.now();
+      await fault.reconnect();
+      await until(
+        'work to go on',
+        async () => (await fault.ledger.runs(queue)).some(({ started }) => started > up),
+        20_000,
+      );
+      outage.to = Date.now();
+      const next = (await fault.ledger.runs(queue)).find(({ started }) => started > up)!;
+      report.recovered(next.started - up);
+      expect(next.started - up, 'work goes on').toBeLessThan(10_000);
+    }
+    // what it did before, it does again within 10 s
+    let after = 0;
+    const up = performance.now();
+    while (after < before * 0.95 && performance.now() - up < 12_500) after = await rate(2_500);
+    report.note(`jobs/s before and after: ${before.toFixed(0)}, ${after.toFixed(0)}`);
+    producing = false;
+    await Promise.all(producers);
+    expect(after, 'jobs/s after the restarts').toBeGreaterThan(before * 0.95);
+    // ambiguous commits resolved by their keys: this adds those only that are not there
+    for (const k of unsure) {
+      await jobs.add('work', { k }, { uniqueKey: k });
+      added.push(k);
+    }
+    report.note(`${unsure.length} adds whose outcome was unsure, repeated by their key`);
+    await fault.ledger.quiet(queue, added, 60_000);
+    expect(fault.processes.map(({ isRunning }) => isRunning)).toEqual([true, true]);
+    const excuse: Excuse = (run, next) =>
+      outages.some(
+        ({ from: down, to: up }) => run.started < up && (run.ended ?? Infinity) > down - 1_000 && next.started > down,
+      )
+        ? 'the server went down before its lease or its result was durable'
+        : undefined;
+    await fault.account(queue, added, excuse);
+    const ends = await fault.ledger.ends(queue);
+    expect([...ends].filter(([, end]) => end !== 'c')).toEqual([]);
+  });
+});
