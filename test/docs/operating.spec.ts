@@ -204,6 +204,17 @@ describe('a role that may not truncate', () => {
     ]);
     expect(quiet.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
   });
+
+  it('sees how long others’ transactions last with pg_read_all_stats only', async () => {
+    const [other, its] = [await connect(), await connect()];
+    await other.query('begin');
+    await other.query('select pg_sleep(0.05)');
+    await its.query(`set role ${role}`);
+    const seen = `longest_transaction > interval '50 ms' from pgqueue.storage_stats`;
+    expect(await value(seen, its)).not.toBe(true);
+    await client.query(`grant pg_read_all_stats to ${role}`);
+    expect(await value(seen, its)).toBe(true);
+  });
 });
 
 describe('statistics', () => {
