@@ -10,8 +10,6 @@ export interface HeartbeatDeps {
   holdsLeases(): boolean;
   isListening(): boolean;
   onDead(): void;
-  /** Called every second, beat or not. */
-  onTick(): void;
   readonly log: Log;
 }
 
@@ -30,7 +28,6 @@ export class Heartbeat {
   start(): void {
     this.#timer ??= setInterval(() => {
       this.#ticks++;
-      this.#deps.onTick();
       const listening = this.#deps.isListening();
       // who watches has to know whether a lock is held
       const changed = listening !== this.#saidListening;

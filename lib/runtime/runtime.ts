@@ -22,6 +22,8 @@ const POLL_INTERVAL = 5_000;
 const POLL_INTERVAL_UNHEARD = 1_000;
 /** A run that has been under way for so long is asked for among those that others have ended: ms. */
 const UNDER_WAY = 500;
+/** How often it is asked; a notification makes it sooner: ms. */
+const ASK_EVERY = 700;
 
 export interface QueueRuntimeDeps {
   readonly engine: WorkerEngine;
@@ -58,6 +60,7 @@ export class QueueRuntime {
   #heartbeat: Heartbeat | undefined;
   #watchman: Watchman | undefined;
   #upkeep: Upkeep | undefined;
+  #takenTimer: NodeJS.Timeout | undefined;
   #asksForTaken = false;
   #startsAnew = false;
   readonly #suspects = new SuspectPlace();
@@ -81,6 +84,7 @@ export class QueueRuntime {
     this.#stopLocalWake?.();
     await Promise.all([this.#watchman?.stop(), this.#upkeep?.stop()]);
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
+    clearInterval(this.#takenTimer);
     await this.#heartbeat?.stop();
     await listener.stop();
     // one that leaves something behind is found dead, and that is recovered
@@ -117,11 +121,11 @@ export class QueueRuntime {
       beat: async () => engine.beat(this.#worker, this.#held(), listener.listening),
       holdsLeases: () => this.#held() > 0,
       isListening: () => listener.listening,
-      onTick: () => void this.#askForTaken(),
       onDead: () => void this.#startAnew(),
       log: this.#deps.log,
     });
     this.#heartbeat.start();
+    this.#takenTimer = setInterval(() => void this.#askForTaken(), ASK_EVERY);
     this.#stopLocalWake = engine.onLocalWake((wakes) => {
       this.#outside(() => {
         for (const text of wakes) {
@@ -190,7 +194,7 @@ export class QueueRuntime {
     }
   }
 
-  /** Runs that others have ended: asked for every second, and at once when told so. */
+  /** Runs that others have ended: asked for now and then, and at once when told so. */
   async #askForTaken(of: Iterable<[number, RunningQueue]> = this.#queues): Promise<void> {
     if (this.#asksForTaken) return;
     this.#asksForTaken = true;

@@ -1,9 +1,8 @@
 import type { MaintenanceEngine, RotationLimits, UpkeepTask } from '../engine/maintenance-engine.interface.js';
 import { recoverWorker, type RecoverDeps } from './recover-worker.js';
 
-/** Between two looks at what is due, at least and at most: ms. Random, so that processes take turns. */
-const LOOK_AFTER = 3_000;
-const LOOK_WITHIN = 6_000;
+/** Between two looks at what is due, at least, and up to twice that: ms. Random, so that processes take turns. */
+const PAUSE = 3_000;
 /** A segment takes new rows until it is so old or large. */
 const LIMITS: RotationLimits = { rows: 1_000_000, bytes: 256 * 1024 * 1024, age: 600_000 };
 
@@ -16,14 +15,16 @@ const LIMITS: RotationLimits = { rows: 1_000_000, bytes: 256 * 1024 * 1024, age:
 export class Upkeep {
   readonly #deps: RecoverDeps;
   readonly #limits: RotationLimits;
+  readonly #pause: number;
   readonly #failing = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
   #running = false;
 
-  constructor(deps: RecoverDeps, limits: RotationLimits = LIMITS) {
+  constructor(deps: RecoverDeps, limits: RotationLimits = LIMITS, pause = PAUSE) {
     this.#deps = deps;
     this.#limits = limits;
+    this.#pause = pause;
   }
 
   start(): void {
@@ -45,7 +46,7 @@ export class Upkeep {
           if (this.#running) this.#lookLater();
         });
       },
-      LOOK_AFTER + Math.random() * (LOOK_WITHIN - LOOK_AFTER),
+      this.#pause * (1 + Math.random()),
     );
   }
 
