@@ -90,9 +90,8 @@ export class PgQueueModule {
    *
    * @param options.schema default `pgqueue`.
    * @param options.from the version that is there; default 0, nothing.
-   * @param options.to the version wanted; default `schemaVersion`.
    */
-  static migrationSql(options: { schema?: string; from?: number; to?: number } = {}): string {
+  static migrationSql(options: { schema?: string; from?: number } = {}): string {
     return migrationSql(options);
   }
 }

@@ -52,8 +52,8 @@ export interface MaintenanceEngine {
   take(task: 'dead' | 'drained' | 'orphans'): Promise<boolean>;
   rotate(ring: string): Promise<boolean>;
   settle(ring: string): Promise<boolean>;
-  /** What became of it: 'reclaimed', or why it was left. */
-  reclaim(ring: string, segment: number): Promise<string>;
+  /** What became of it: 'reclaimed', or why it was left. The signal breaks it off. */
+  reclaim(ring: string, segment: number, signal?: AbortSignal): Promise<string>;
   /** How many dead jobs of a queue were deleted for their age or number. */
   purgeDead(queueId: number): Promise<number>;
   purgeDrained(): Promise<void>;

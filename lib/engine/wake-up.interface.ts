@@ -1,19 +1,20 @@
 /**
  * What a wake-up says: a queue has something in a lane, or something delayed that is due at a time (epoch ms); a run of it
- * was ended by somebody else; or it was resumed.
+ * was ended by somebody else; or it was paused or
+ * resumed.
  */
 export type Wake =
   | { readonly queueId: number; readonly lane: number }
   | { readonly queueId: number; readonly dueAt: number }
   | { readonly queueId: number; readonly taken: true }
-  | { readonly queueId: number; readonly resumed: true };
+  | { readonly queueId: number; readonly paused: boolean };
 
-/** `queue:lane`, `queue:d:ms`, `x:queue` (a run was ended by somebody else) or `r:queue` (the queue was resumed); undefined for anything else on the channel. */
+/** `queue:lane`, `queue:d:ms`, `x:queue` (a run was ended by somebody else), `p:queue` or `r:queue` (the queue was paused, or resumed); undefined for anything else on the channel. */
 export function parseWake(text: string): Wake | undefined {
-  const control = /^([xr]):(\d+)$/.exec(text);
+  const control = /^([xpr]):(\d+)$/.exec(text);
   if (control !== null) {
     const queueId = Number(control[2]);
-    return control[1] === 'x' ? { queueId, taken: true } : { queueId, resumed: true };
+    return control[1] === 'x' ? { queueId, taken: true } : { queueId, paused: control[1] === 'p' };
   }
   const parts = /^(\d+):(?:(-?\d+)|d:(\d+))$/.exec(text);
   if (parts === null) return undefined;

@@ -2,7 +2,7 @@ import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from './duration.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
 
-/** Finished jobs stay at least `age`, and at most about `count` of them. They go by segments of the log, so both are approximate. */
+/** Finished jobs stay at least `age`, or less where there are more than about `count` of them. They go by segments of the log, so both are approximate. */
 export interface KeepJobs {
   age?: Duration;
   count?: number;

@@ -97,6 +97,12 @@ export class QueueWorker {
     this.#schedule();
   }
 
+  /** A paused queue hands out nothing: what was fetched and has not begun goes back. */
+  paused(is: boolean): void {
+    if (is) this.#deps.executor.handBackWaiting();
+    else this.lookEverywhere();
+  }
+
   lookEverywhere(): void {
     this.#lanes = 'all';
     this.#promote = true;

@@ -139,11 +139,11 @@ export class RunExecutor implements RunContext {
     this.onRoom();
   }
 
-  /** The runs that have been under way for a while: others may have ended them. */
-  underWay(forMs: number): ClaimedRun[] {
+  /** The runs that came a while ago and have not ended here: others may have ended them. */
+  open(forMs: number): ClaimedRun[] {
     const before = performance.now() - forMs;
-    return this.#deps.routes.slots.flatMap(({ running }) =>
-      [...running].filter(({ startedAt }) => startedAt <= before).map(({ claimed }) => claimed),
+    return this.#deps.routes.slots.flatMap((slots) =>
+      slots.all.filter(({ claimedAt }) => claimedAt <= before).map(({ claimed }) => claimed),
     );
   }
 
@@ -151,7 +151,7 @@ export class RunExecutor implements RunContext {
   taken(runs: readonly TakenRun[]): void {
     for (const { key, run: number, state, why } of runs) {
       for (const slots of this.#deps.routes.slots) {
-        for (const run of slots.running) {
+        for (const run of slots.all) {
           if (run.claimed.key !== key || run.claimed.run !== number) continue;
           const reason =
             state === 'x'
@@ -159,7 +159,7 @@ export class RunExecutor implements RunContext {
               : new LeaseLostError(`Job ${run.id} was taken from this process`);
           run.abort(reason);
           this.#drop(run);
-          slots.end(run, performance.now() - run.startedAt);
+          if (run.startedAt > 0) slots.end(run, performance.now() - run.startedAt);
           if (state === 'x') tell(slots.definition.listeners.failed, this.#deps.log, run.job, reason);
         }
       }

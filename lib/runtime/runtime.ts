@@ -82,8 +82,9 @@ export class QueueRuntime {
     const { engine, listener, log } = this.#deps;
     const worker = this.#worker;
     this.#stopLocalWake?.();
-    await Promise.all([this.#watchman?.stop(), this.#upkeep?.stop()]);
+    const maintained = Promise.all([this.#watchman?.stop(), this.#upkeep?.stop()]);
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
+    await maintained;
     clearInterval(this.#takenTimer);
     await this.#heartbeat?.stop();
     await listener.stop();
@@ -200,7 +201,7 @@ export class QueueRuntime {
     this.#asksForTaken = true;
     try {
       for (const [queueId, { executor }] of of) {
-        const runs = executor.underWay(of === this.#queues ? UNDER_WAY : 0).slice(0, 1_000);
+        const runs = executor.open(of === this.#queues ? UNDER_WAY : 0).slice(0, 1_000);
         if (runs.length > 0) executor.taken(await this.#deps.engine.runsTaken(queueId, runs));
       }
     } catch (error) {
@@ -225,7 +226,7 @@ export class QueueRuntime {
     if (queue === undefined) return;
     if ('lane' in wake) queue.worker.wake(wake.lane);
     else if ('taken' in wake) void this.#askForTaken([[wake.queueId, queue]]);
-    else if ('resumed' in wake) queue.worker.lookEverywhere();
+    else if ('paused' in wake) queue.worker.paused(wake.paused);
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
   }
 

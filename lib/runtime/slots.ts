@@ -26,6 +26,11 @@ export class Slots {
     return this.#running;
   }
 
+  /** What runs and what waits. */
+  get all(): readonly JobRun[] {
+    return [...this.#running, ...this.#waiting.slice(this.#head)];
+  }
+
   get waiting(): number {
     return this.#waiting.length - this.#head;
   }
@@ -54,14 +59,19 @@ export class Slots {
 
   /** The next run, in its place now; undefined when none waits or all places are taken. */
   begin(): JobRun | undefined {
-    if (this.#running.size >= this.definition.options.concurrency || this.waiting === 0) return undefined;
-    const run = this.#waiting[this.#head++]!;
-    if (this.waiting === 0) {
-      this.#waiting = [];
-      this.#head = 0;
+    if (this.#running.size >= this.definition.options.concurrency) return undefined;
+    while (this.waiting > 0) {
+      const run = this.#waiting[this.#head++]!;
+      if (this.waiting === 0) {
+        this.#waiting = [];
+        this.#head = 0;
+      }
+      // ended by somebody else while it waited
+      if (run.settled) continue;
+      this.#running.add(run);
+      return run;
     }
-    this.#running.add(run);
-    return run;
+    return undefined;
   }
 
   /** Its place is free again. */
@@ -78,7 +88,7 @@ export class Slots {
     const waiting = this.#waiting.slice(this.#head);
     this.#waiting = waiting.filter((run) => run.claimedAt >= before);
     this.#head = 0;
-    return waiting.filter((run) => run.claimedAt < before);
+    return waiting.filter((run) => run.claimedAt < before && !run.settled);
   }
 
   /** Whether nothing runs, within a time. */

@@ -10,6 +10,7 @@ const LIMITS: RotationLimits = { rows: 1_000_000, bytes: 256 * 1024 * 1024, age:
  * Does what is due of the log's upkeep: rotates and reclaims its segments, deletes old dead jobs, finds what nobody holds.
  *
  * - Each task in a transaction of its own, and one process at a time; whichever comes first takes it.
+ * - `stop()` breaks off what takes long.
  * - A task that fails is said once, and tried again with the next look; it stops no other.
  */
 export class Upkeep {
@@ -20,6 +21,7 @@ export class Upkeep {
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
   #running = false;
+  #stopping = new AbortController();
 
   constructor(deps: RecoverDeps, limits: RotationLimits = LIMITS, pause = PAUSE) {
     this.#deps = deps;
@@ -30,11 +32,13 @@ export class Upkeep {
   start(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#stopping = new AbortController();
     this.#lookLater();
   }
 
   async stop(): Promise<void> {
     this.#running = false;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     await this.#working;
   }
@@ -69,7 +73,7 @@ export class Upkeep {
         await engine.settle(due.ring);
         break;
       case 'reclaim':
-        await engine.reclaim(due.ring, due.segment);
+        await engine.reclaim(due.ring, due.segment, this.#stopping.signal);
         break;
       case 'dead':
         if (await engine.take('dead')) await this.#purgeDead(engine);
@@ -99,6 +103,7 @@ export class Upkeep {
       this.#failing.delete(what);
       return done;
     } catch (error) {
+      if (!this.#running) return undefined;
       if (!this.#failing.has(what)) this.#deps.log.warn(`Upkeep (${what}) failed, trying on: ${String(error)}`);
       this.#failing.add(what);
       return undefined;

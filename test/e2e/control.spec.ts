@@ -42,6 +42,32 @@ describe('a job', () => {
     },
   );
 
+  it('that is cancelled when it was fetched and has not begun never begins', async () => {
+    const name = newQueue();
+    const [began, release] = [deferred(), deferred()];
+    const ran: unknown[] = [];
+    const handle = ({ data }: ActiveJob): unknown => {
+      ran.push(data);
+      if (data !== 'blocks') return undefined;
+      began.resolve();
+      return release.promise;
+    };
+    const { queue } = await start({ providers: [processor(name, handle, { concurrency: 1 })] });
+    // jobs as short as these are fetched ahead
+    const short = await queue(name).addBulk(Array.from({ length: 50 }, (_, i) => ({ name: 'n', data: i })));
+    await ended(queue(name), short.at(-1)!);
+    const [, fetched, last] = await queue(name).addBulk(
+      ['blocks', 'fetched', 'last'].map((data) => ({ name: 'n', data })),
+    );
+    await began.promise;
+    await inState(queue(name), fetched!, 'active');
+    expect(await fetched!.cancel('not this one')).toBe(true);
+    release.resolve();
+    await ended(queue(name), last!);
+    expect(ran.slice(50)).toEqual(['blocks', 'last']);
+    expect((await queue(name).getJob(fetched!.id))!.failedReason).toBe('not this one');
+  });
+
   it('whose data its handler replaces has it at its next attempt', async () => {
     const name = newQueue();
     const seen: unknown[] = [];

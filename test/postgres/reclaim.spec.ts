@@ -71,8 +71,7 @@ describe('reclaiming', () => {
     expect(await worker.claimKeys(queue, { want: 2 })).toEqual(keysOf(second).slice(0, 2));
     const third = await engine.main.add(queue, ...many(3), { priority: 1 });
     await slow.commit();
-    for (const ring of ['entry', 'lease', 'entry', 'lease'])
-      expect(await engine.turn(ring)).toBe('reclaimed');
+    for (const ring of ['entry', 'lease', 'entry', 'lease']) expect(await engine.turn(ring)).toBe('reclaimed');
     const rest = [...keysOf(second).slice(2), ...keysOf(first), ...keysOf(third)];
     expect(await worker.claimKeys(queue, { want: 1 })).toEqual(rest.slice(0, 1));
     for (const ring of ['entry', 'lease']) expect(await engine.turn(ring)).toBe('reclaimed');

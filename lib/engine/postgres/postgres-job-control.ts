@@ -53,7 +53,7 @@ export class PostgresJobControl implements JobControlEngine {
   async setPaused(queue: string, paused: boolean): Promise<void> {
     const queueId = await this.#queues.ensure(queue);
     await this.#value('pause_queue($1, $2)', queue, [paused]);
-    if (!paused) this.#notifier.committed([`r:${queueId}`]);
+    this.#notifier.committed([`${paused ? 'p' : 'r'}:${queueId}`]);
   }
 
   async isPaused(queue: string): Promise<boolean> {

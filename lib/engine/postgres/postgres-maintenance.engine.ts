@@ -7,7 +7,7 @@ import type {
 } from '../maintenance-engine.interface.js';
 import type { PgConnection } from './connection.js';
 import { sqlState } from './connection-faults.js';
-import { inTransaction } from './transaction.js';
+import { longWork } from './long-work.js';
 
 /** Runs recovered in one transaction. */
 const RECOVERED = 500;
@@ -22,8 +22,6 @@ const CLOSED_FOR = 5_000;
 /** Before a segment that was busy, and one that was still needed, is asked for again: ms. */
 const BUSY_PAUSE = 5_000;
 const KEPT_PAUSE = 15_000;
-/** A segment with many survivors takes a while to copy; nobody waits for it: ms. */
-const RECLAIM_WITHIN = 600_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The log's upkeep: one statement a method. */
@@ -109,16 +107,14 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
     return (await this.#query<{ settled: boolean }>(`select ${this.#s}.settle($1) as settled`, [ring]))[0]!.settled;
   }
 
-  async reclaim(ring: string, segment: number): Promise<string> {
+  async reclaim(ring: string, segment: number, signal?: AbortSignal): Promise<string> {
+    const call = `select ${this.#s}.reclaim($1, $2, ${FEW}) as became`;
     const became = await this.#unlessBusy(
       async () =>
-        this.#connection.use(
-          (client) =>
-            inTransaction(client, async () => {
-              const call = `select ${this.#s}.reclaim($1, $2, ${FEW}) as became`;
-              return (await client.query<{ became: string }>(call, [ring, segment])).rows[0]!.became;
-            }),
-          RECLAIM_WITHIN,
+        longWork(
+          this.#connection,
+          async (client) => (await client.query<{ became: string }>(call, [ring, segment])).rows[0]!.became,
+          signal,
         ),
       'busy',
     );

@@ -7,7 +7,7 @@ interface QueueRow extends Record<Exclude<JobState, 'failed'>, string> {
   readonly queue: string;
   readonly paused: boolean;
   readonly dead: string;
-  readonly estimated: JobState[];
+  readonly estimated: (JobState | 'dead')[];
   readonly oldest: number | null;
   readonly unhandled: Record<string, number>;
 }
@@ -41,7 +41,7 @@ export class PostgresStatsEngine implements StatsEngine {
             active: Number(counts.active),
             completed: Number(counts.completed),
             failed: Number(dead),
-            estimated,
+            estimated: estimated.map((state) => (state === 'dead' ? 'failed' : state)),
           },
           oldestWaitingMs: milliseconds(oldest),
           unhandled,

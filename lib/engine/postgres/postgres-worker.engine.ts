@@ -15,6 +15,7 @@ import type {
 import { type ClaimRow, unpackClaim } from './claim-unpacking.js';
 import type { PgConnection } from './connection.js';
 import { sqlState } from './connection-faults.js';
+import { longWork } from './long-work.js';
 import type { Notifier } from './notifier.js';
 import { packOutcomes } from './outcome-packing.js';
 import type { PostgresListener } from './postgres-listener.js';
@@ -57,7 +58,7 @@ export class PostgresWorkerEngine implements WorkerEngine {
     listening: boolean,
     maxStalled: Readonly<Record<string, number>>,
   ): Promise<void> {
-    await this.#call('adopt()', []);
+    await this.#adopt(false);
     await this.#call('register_worker($1, $2, $3, $4, $5, $6)', [
       worker,
       hostname(),
@@ -182,13 +183,19 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
     return rows.map(({ job_id, run, state, why }) => ({ key: job_id, run, state, why }));
   }
 
+  async #adopt(force: boolean): Promise<void> {
+    await longWork(this.#connection, async (client) =>
+      client.query(`select ${this.#connection.names.schema}.adopt($1)`, [force]),
+    );
+  }
+
   /** A log that another cluster has written is made this one's first. */
   async #adopting<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
     try {
       return await this.#connection.query<Row>(text, values);
     } catch (error) {
       if (sqlState(error) !== SqlState.foreignCluster) throw error;
-      await this.#call('adopt(true)', []);
+      await this.#adopt(true);
       return this.#connection.query<Row>(text, values);
     }
   }

@@ -40,7 +40,7 @@ $fn$`,
 select q.name as queue, q.paused, w.jobs as waiting, d.jobs as delayed, a.jobs as active, f.jobs as dead, c.jobs as completed,
        array_remove(array[case when w.estimated then 'waiting' end, case when d.estimated then 'delayed' end,
          case when a.estimated then 'active' end, case when c.estimated then 'completed' end,
-         case when f.estimated then 'failed' end], null) as estimated,
+         case when f.estimated then 'dead' end], null) as estimated,
        ${s}.oldest_waiting(q.queue_id) as oldest_waiting, ${s}.unhandled_jobs(q.queue_id) as unhandled
   from ${s}.queue q
  cross join lateral ${s}.count_jobs(q.queue_id, 'waiting') w
