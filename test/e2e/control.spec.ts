@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type ActiveJob, JobCancelledError, JobStateError, PgQueueRuntime } from '../../lib/index.js';
 import { testDatabase } from '../support/database.js';
 import { ended, inState, newQueue, processor, testApplications } from '../support/running.js';
-import { deferred, until } from '../support/signals.js';
+import { aWhile, deferred, until } from '../support/signals.js';
 
 const database = testDatabase();
 const start = testApplications(database);
@@ -42,7 +42,7 @@ describe('a job', () => {
     },
   );
 
-  it('that is cancelled when it was fetched and has not begun never begins', async () => {
+  it('that is cancelled when it was fetched and has not begun is taken out of its process', async () => {
     const name = newQueue();
     const [began, release] = [deferred(), deferred()];
     const ran: unknown[] = [];
@@ -62,6 +62,7 @@ describe('a job', () => {
     await began.promise;
     await inState(queue(name), fetched!, 'active');
     expect(await fetched!.cancel('not this one')).toBe(true);
+    await aWhile();
     release.resolve();
     await ended(queue(name), last!);
     expect(ran.slice(50)).toEqual(['blocks', 'last']);
