@@ -4,7 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** Whether the machine has it; scripts/install-pgbouncer.sh brings it. */
+/** Whether the machine has it; scripts/install-test-servers.sh brings it. */
 export const hasPgBouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 
 export interface PgBouncer {
