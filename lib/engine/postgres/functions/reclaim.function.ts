@@ -109,16 +109,3 @@ begin
   return 'reclaimed';
 end
 $fn$`;
-
-/** From when, and from which job on, a queue's completed jobs are kept: an hour by default, however many. */
-export const keptJobs = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.kept_jobs() returns table (queue_id int, since timestamptz, from_job bigint)
-language sql stable as $fn$
-select q.queue_id,
-       clock_timestamp() - coalesce((q.settings #>> '{retention,completed,age}')::float8, 3600000) * interval '1 millisecond',
-       case when q.settings #>> '{retention,completed,count}' is null then 0
-         when q.settings #>> '{retention,completed,count}' = '0' then 9223372036854775807
-         else coalesce((select r.job_id from ${s}.result r where r.queue_id = q.queue_id and r.state = 'c'
-           order by r.job_id desc offset (q.settings #>> '{retention,completed,count}')::bigint - 1 limit 1), 0) end
-  from ${s}.queue q
-$fn$`;

@@ -1,4 +1,5 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
+import { LOCK_RUNS } from './run-locks.js';
 
 /**
  * Removes a job that is not active; says whether it is gone. A waiting or delayed run gets a result that claims and
@@ -11,10 +12,7 @@ language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text;
   _run int;
-begin
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
-  perform pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
-  perform pg_advisory_xact_lock(${s}.lock_key('delayed', _queue_id::text));
+begin${LOCK_RUNS(s)}
   _state := ${s}.job_record(_queue_id, _job_id)->>'state';
   if _state is null or _state = 'active' then
     return false;
