@@ -8,22 +8,18 @@ import type { Log } from '../utils/log.js';
 import type { MaintenanceEngine, RotationLimits } from '../engine/maintenance-engine.interface.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { Heartbeat } from './heartbeat.js';
+import { Maintenance } from './maintenance.js';
 import type { ProcessorDefinition } from './processor-definition.js';
 import { QueueWorker } from './queue-worker.js';
 import { Routes } from './routes.js';
 import { RunExecutor } from './run-executor.js';
 import { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
-import { Upkeep } from './upkeep.js';
-import { Watchman } from './watchman.js';
+import { TakenRuns } from './taken-runs.js';
 
 const POLL_INTERVAL = 5_000;
 /** The longest pause between polls while LISTEN is not there. */
 const POLL_INTERVAL_UNHEARD = 1_000;
-/** A run that has been under way for so long is asked for among those that others have ended: ms. */
-const UNDER_WAY = 500;
-/** How often it is asked; a notification makes it sooner: ms. */
-const ASK_EVERY = 700;
 
 export interface QueueRuntimeDeps {
   readonly engine: WorkerEngine;
@@ -58,10 +54,8 @@ export class QueueRuntime {
   #handles: HandledNames = {};
   #maxStalled: Readonly<Record<string, number>> = {};
   #heartbeat: Heartbeat | undefined;
-  #watchman: Watchman | undefined;
-  #upkeep: Upkeep | undefined;
-  #takenTimer: NodeJS.Timeout | undefined;
-  #asksForTaken = false;
+  #maintenance: Maintenance | undefined;
+  readonly #taken: TakenRuns;
   #startsAnew = false;
   readonly #suspects = new SuspectPlace();
   #stopLocalWake: (() => void) | undefined;
@@ -70,6 +64,11 @@ export class QueueRuntime {
 
   constructor(deps: QueueRuntimeDeps) {
     this.#deps = deps;
+    this.#taken = new TakenRuns({
+      engine: deps.engine,
+      executors: () => [...this.#queues].map(([queueId, { executor }]) => [queueId, executor]),
+      log: deps.log,
+    });
   }
 
   async start(definitions: readonly ProcessorDefinition[]): Promise<void> {
@@ -82,10 +81,10 @@ export class QueueRuntime {
     const { engine, listener, log } = this.#deps;
     const worker = this.#worker;
     this.#stopLocalWake?.();
-    const maintained = Promise.all([this.#watchman?.stop(), this.#upkeep?.stop()]);
+    const maintained = this.#maintenance?.stop();
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
     await maintained;
-    clearInterval(this.#takenTimer);
+    this.#taken.stop();
     await this.#heartbeat?.stop();
     await listener.stop();
     // one that leaves something behind is found dead, and that is recovered
@@ -126,7 +125,7 @@ export class QueueRuntime {
       log: this.#deps.log,
     });
     this.#heartbeat.start();
-    this.#takenTimer = setInterval(() => void this.#askForTaken(), ASK_EVERY);
+    this.#taken.start();
     this.#stopLocalWake = engine.onLocalWake((wakes) => {
       this.#outside(() => {
         for (const text of wakes) {
@@ -181,10 +180,8 @@ export class QueueRuntime {
       self: (): string => this.#worker,
       onStalled: (queueId: number, jobIds: readonly string[]): void => this.#stalled(queueId, jobIds),
     };
-    this.#watchman = new Watchman(deps);
-    this.#watchman.start();
-    this.#upkeep = new Upkeep(deps, this.#deps.rotation);
-    this.#upkeep.start();
+    this.#maintenance = new Maintenance(deps, this.#deps.rotation);
+    this.#maintenance.start();
   }
 
   #stalled(queueId: number, jobIds: readonly string[]): void {
@@ -192,22 +189,6 @@ export class QueueRuntime {
     if (routes === undefined) return;
     for (const { definition } of routes.slots) {
       for (const id of jobIds) tell(definition.listeners.stalled, this.#deps.log, id);
-    }
-  }
-
-  /** Runs that others have ended: asked for now and then, and at once when told so. */
-  async #askForTaken(of: Iterable<[number, RunningQueue]> = this.#queues): Promise<void> {
-    if (this.#asksForTaken) return;
-    this.#asksForTaken = true;
-    try {
-      for (const [queueId, { executor }] of of) {
-        const runs = executor.open(of === this.#queues ? UNDER_WAY : 0).slice(0, 1_000);
-        if (runs.length > 0) executor.taken(await this.#deps.engine.runsTaken(queueId, runs));
-      }
-    } catch (error) {
-      this.#deps.log.debug?.(`Whether jobs were cancelled is not known yet: ${String(error)}`);
-    } finally {
-      this.#asksForTaken = false;
     }
   }
 
@@ -225,7 +206,7 @@ export class QueueRuntime {
     const queue = this.#queues.get(wake.queueId);
     if (queue === undefined) return;
     if ('lane' in wake) queue.worker.wake(wake.lane);
-    else if ('taken' in wake) void this.#askForTaken([[wake.queueId, queue]]);
+    else if ('taken' in wake) this.#taken.told(wake.queueId, queue.executor);
     else if ('paused' in wake) queue.worker.paused(wake.paused);
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
   }
