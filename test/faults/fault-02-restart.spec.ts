@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../support/signals.js';
-import { type Excuse } from './support/ledger.js';
+import { type Excuse, LOST_LEASE } from './support/ledger.js';
 import { faultTest } from './support/fault-test.js';
 import { ownDatabase } from './support/own-database.js';
 import { scaled, sleep } from './support/setting.js';
@@ -69,8 +69,8 @@ describe('a server that restarts again and again', () => {
     }
     // what it did before, it does again within 10 s
     let after = 0;
-    const up = performance.now();
-    while (after < before * 0.95 && performance.now() - up < 12_500) after = await rate(2_500);
+    const measured = performance.now();
+    while (after < before * 0.95 && performance.now() - measured < 12_500) after = await rate(2_500);
     report.note(`jobs/s before and after: ${before.toFixed(0)}, ${after.toFixed(0)}`);
     producing = false;
     await Promise.all(producers);
@@ -87,7 +87,7 @@ describe('a server that restarts again and again', () => {
       outages.some(
         ({ from: down, to: up }) => run.started < up && (run.ended ?? Infinity) > down - 1_000 && next.started > down,
       )
-        ? 'the server went down before its lease or its result was durable'
+        ? LOST_LEASE
         : undefined;
     await fault.account(queue, added, excuse);
     const ends = await fault.ledger.ends(queue);

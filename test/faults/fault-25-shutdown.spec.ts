@@ -67,6 +67,7 @@ describe('a process that is told to end', () => {
     await sleep(random.between(100, 600));
     const ended = terminate(child, 20_000);
     report.injected('SIGTERM during claims');
+    expect(proxy.links.length).toBeGreaterThan(0);
     await sleep(scaled(2_500, 500));
     proxy.weather = 'well';
     await handedOver(queue, keys, child, await ended);
@@ -122,7 +123,7 @@ describe('a process that is told to end', () => {
       const child = fault.spawn({ queues: { [queue]: { concurrency: 1 } } });
       await child.tells('booting');
       await sleep(random.between(0, 120));
-      await child.kill('SIGTERM');
+      expect(await child.kill('SIGTERM')).toBe(true);
       report.injected('SIGTERM during start');
     }
     // one that had begun a job by then is dead: that takes others some seconds

@@ -10,7 +10,7 @@ import { type ChildSpec, type SpawnOptions, WorkerProcess } from './processes.js
 import { Report } from './report.js';
 import { Random } from './setting.js';
 
-const ROWS = path.resolve(import.meta.dirname, '../../../.build/faults/rows');
+export const ROWS = path.resolve(import.meta.dirname, '../../../.build/faults/rows');
 
 export type PartialSpec = Partial<ChildSpec> & Partial<Omit<SpawnOptions, 'script'>> & { readonly script?: string };
 
@@ -19,20 +19,29 @@ export class FaultTest {
   readonly report: Report;
   readonly random: Random;
   readonly database: TestDatabase;
+  /** Where the ledger is: elsewhere when the queue's server may lose what it has. */
+  readonly ledgerDatabase: TestDatabase;
   readonly processes: WorkerProcess[] = [];
   readonly #open: INestApplicationContext[] = [];
   readonly #closers: (() => unknown)[] = [];
   #ledger: Ledger | undefined;
   #queues = 0;
 
-  constructor(fault: number, title: string, database: TestDatabase) {
-    this.report = new Report(fault, title);
+  constructor(
+    fault: number,
+    title: string,
+    database: TestDatabase,
+    ledgerDatabase: TestDatabase,
+    report = new Report(fault, title),
+  ) {
+    this.ledgerDatabase = ledgerDatabase;
+    this.report = report;
     this.random = new Random(String(fault));
     this.database = database;
   }
 
   get ledger(): Ledger {
-    return (this.#ledger ??= new Ledger(this.database.client, this.database.schema));
+    return (this.#ledger ??= new Ledger(this.ledgerDatabase.client, this.database.client, this.database.schema));
   }
 
   newQueue(): string {
@@ -45,7 +54,7 @@ export class FaultTest {
       {
         url: this.database.url,
         schema: this.database.schema,
-        ledgerUrl: this.database.url,
+        ledgerUrl: this.ledgerDatabase.url,
         ledgerSchema: this.ledger.schema,
         ...spec,
       },
@@ -98,8 +107,9 @@ export class FaultTest {
 
   /** After the server was restarted: what looks at the database is connected anew. */
   async reconnect(): Promise<void> {
-    await (this.database as OwnDatabase).reconnect();
-    this.#ledger = undefined;
+    await (this.database as Partial<OwnDatabase> & TestDatabase).reconnect?.();
+    if (this.ledgerDatabase === this.database) this.#ledger = undefined;
+    else this.ledger.queueClient = this.database.client;
   }
 
   /** To be done after the test. */
@@ -118,19 +128,22 @@ export interface FaultOptions {
   /** A database of the spec's own instead of the one that all share; see testDatabase(). */
   readonly database?: TestDatabase;
   readonly migrated?: boolean;
+  /** Whether the ledger is on the server that all share, while `database` may lose what it has. */
+  readonly ledgerApart?: boolean;
 }
 
 /** Registers what comes before and after. */
 export function faultTest(fault: number, title: string, options: FaultOptions = {}): FaultTest {
   const database = options.database ?? testDatabase({ migrated: options.migrated ?? true });
-  const test = new FaultTest(fault, title, database);
+  const ledgerDatabase = options.ledgerApart === true ? testDatabase() : database;
+  const test = new FaultTest(fault, title, database, ledgerDatabase);
   beforeAll(async () => {
     await test.ledger.create();
   });
   afterEach(() => test.end());
   afterAll(async () => {
     test.report.write(ROWS);
-    if (options.database === undefined) await test.ledger.drop();
+    if (options.database === undefined || options.ledgerApart === true) await test.ledger.drop();
   });
   return test;
 }

@@ -24,6 +24,9 @@ export interface Judgement {
   readonly runs: ReadonlyMap<string, readonly LedgerRun[]>;
 }
 
+/** A lease is not flushed before its jobs run; a result is, and its lease with it. */
+export const LOST_LEASE = 'its lease or its result was not yet durable when the server went down (at least once)';
+
 /** Why a job ran again after this run of it; undefined: it had no right to. */
 export type Excuse = (run: LedgerRun, next: LedgerRun) => string | undefined;
 
@@ -32,9 +35,12 @@ export class Ledger {
   readonly #client: pg.Client;
   readonly #queueSchema: string;
   readonly schema: string;
+  /** Where the queue is; it may come back elsewhere. */
+  queueClient: pg.Client;
 
-  constructor(client: pg.Client, queueSchema: string) {
+  constructor(client: pg.Client, queueClient: pg.Client, queueSchema: string) {
     this.#client = client;
+    this.queueClient = queueClient;
     this.#queueSchema = quoteIdentifier(queueSchema);
     this.schema = `${queueSchema}_ledger`;
   }
@@ -82,7 +88,7 @@ extract(epoch from ended)::float8 * 1000 as ended from ${this.schema}.run where 
    */
   async ends(queue: string): Promise<Map<string, string>> {
     const s = this.#queueSchema;
-    const { rows } = await this.#client.query(
+    const { rows } = await this.queueClient.query(
       `with run as (select distinct e.queue_id, e.job_id, e.payload::jsonb->>'k' as key
   from (select queue_id, job_id, payload from ${s}.entry union all select queue_id, job_id, payload from ${s}.delayed) e
   join ${s}.queue q on q.queue_id = e.queue_id where q.name = $1)

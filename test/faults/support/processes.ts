@@ -19,6 +19,8 @@ export interface ChildSpec {
   /** What it does beside its handlers. */
   readonly mode?: string;
   readonly hooks?: boolean;
+  /** Size of a pool that the application gives to the module and uses in its handlers. */
+  readonly sharedPool?: number;
   /** What it calls itself in the ledger; default: its process id. */
   readonly as?: number;
 }

@@ -28,9 +28,13 @@ export class Proxy {
   readonly #links = new Set<OpenLink>();
   #weather: Weather = 'well';
   #slowBy = 2_000;
+  #target: URL;
+  /** How many connections were made through it. */
+  connected = 0;
 
-  private constructor(server: net.Server, url: string) {
+  private constructor(server: net.Server, url: string, target: URL) {
     this.#server = server;
+    this.#target = target;
     this.url = url;
   }
 
@@ -42,8 +46,8 @@ export class Proxy {
     });
     const through = new URL(databaseUrl);
     through.port = String((server.address() as net.AddressInfo).port);
-    const proxy = new Proxy(server, through.href);
-    server.on('connection', (client) => proxy.#connect(client, target));
+    const proxy = new Proxy(server, through.href, target);
+    server.on('connection', (client) => proxy.#connect(client));
     return proxy;
   }
 
@@ -64,6 +68,11 @@ export class Proxy {
   setWeather(link: Link, weather: Weather | undefined): void {
     (link as OpenLink).own = weather;
     this.#release();
+  }
+
+  /** New connections go to another server, as when a name comes to mean another address. */
+  retarget(databaseUrl: string): void {
+    this.#target = new URL(databaseUrl);
   }
 
   /** Breaks every connection with RST; how many. */
@@ -89,12 +98,13 @@ export class Proxy {
     });
   }
 
-  #connect(client: net.Socket, target: URL): void {
+  #connect(client: net.Socket): void {
+    this.connected++;
     if (this.#weather === 'refuse') {
       client.resetAndDestroy();
       return;
     }
-    const server = net.connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    const server = net.connect({ host: this.#target.hostname, port: Number(this.#target.port), noDelay: true });
     client.setNoDelay(true);
     const link: OpenLink = { client, server, listens: false, opened: Date.now(), own: undefined, held: [] };
     this.#links.add(link);

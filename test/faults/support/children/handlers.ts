@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { ActiveJob } from '../../../../lib/index.js';
 import type { ChildLedger } from './child-ledger.js';
 
@@ -5,6 +6,7 @@ export interface Run {
   readonly job: ActiveJob;
   readonly ledger: ChildLedger;
   readonly queue: string;
+  readonly pool: pg.Pool | undefined;
   readonly tell: (event: string, more?: object) => void;
 }
 
@@ -36,7 +38,7 @@ export const HANDLERS: Record<string, (run: Run) => Promise<unknown>> = {
     const id = await begin(run);
     if (run.job.data.ms > 0) await sleep(run.job.data.ms);
     await run.ledger.ended(id, 'done');
-    return { pid: process.pid };
+    return { pid: process.pid, k: run.job.data.k };
   },
 
   /** Its effect and its completion in one transaction. */
@@ -63,6 +65,46 @@ export const HANDLERS: Record<string, (run: Run) => Promise<unknown>> = {
       client.release(broken);
     }
     await ledger.ended(id, 'done');
+    return null;
+  },
+
+  /** Leaves no trace: for what only counts what the queue itself does. */
+  async quick() {
+    return null;
+  },
+
+  /** Says what it got. */
+  async echo(run) {
+    const id = await begin(run);
+    await run.ledger.ended(id, 'done');
+    return { data: run.job.data, polluted: ({} as Record<string, unknown>)['polluted'] ?? null };
+  },
+
+  async returns(run) {
+    const id = await begin(run);
+    await run.ledger.ended(id, 'done');
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    const odds: Record<string, unknown> = {
+      nul: 'a\0b',
+      surrogate: 'a\uD800b',
+      bigint: 1n,
+      circular,
+      infinite: { n: Number.POSITIVE_INFINITY },
+      function: () => 1,
+      huge: 'x'.repeat(2_000_000),
+    };
+    return odds[run.job.data.odd];
+  },
+
+  /** Takes all clients of the application's own pool. */
+  async hogs(run) {
+    const id = await begin(run);
+    const clients = await Promise.all(Array.from({ length: run.job.data.clients }, () => run.pool!.connect()));
+    run.tell('hogging', { key: run.job.data.k });
+    await sleep(run.job.data.ms);
+    for (const client of clients) client.release();
+    await run.ledger.ended(id, 'done');
     return null;
   },
 

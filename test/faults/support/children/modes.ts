@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { INestApplicationContext } from '@nestjs/common';
 import { QueueService } from '../../../../lib/index.js';
 import type { ChildLedger } from './child-ledger.js';
@@ -42,6 +43,12 @@ const MODES: Record<string, (mode: Mode) => Promise<void>> = {
   async survives({ tell }) {
     process.on('unhandledRejection', (error) => tell('stray', { message: (error as Error).message }));
     process.on('uncaughtException', (error) => tell('stray', { message: error.message }));
+  },
+  /** Tells how long its event loop stood still. */
+  async watchesLoop({ tell }) {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    setInterval(() => tell('delay', { max: delay.max / 1e6 }), 200).unref();
   },
   /** Closes twice when it is told to. */
   async closesTwice({ app, tell, leave }) {

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import pg from 'pg';
 import * as pgqueue from '../../../../lib/index.js';
 import { HANDLERS } from './handlers.js';
 import { ChildLedger } from './child-ledger.js';
@@ -27,7 +28,7 @@ function processorOf(queue: string, options: object): Type {
   class Worker {
     async handle(job: InstanceType<typeof ActiveJob>): Promise<unknown> {
       const handler = HANDLERS[job.name] ?? HANDLERS['work']!;
-      return handler({ job, ledger, tell, queue });
+      return handler({ job, ledger, tell, queue, pool });
     }
   }
   const { prototype } = Worker;
@@ -40,11 +41,22 @@ function processorOf(queue: string, options: object): Type {
   return Worker;
 }
 
+// an application's own pool, which its handlers use as well
+const pool =
+  spec.sharedPool === undefined ? undefined : new pg.Pool({ connectionString: spec.url, max: spec.sharedPool });
+
 const lines = (level: string) => (message: unknown) => tell('log', { level, text: String(message) });
 const logger = { log: lines('log'), warn: lines('warn'), error: lines('error'), debug: lines('debug') };
 
 @Module({
-  imports: [PgQueueModule.forRoot({ connection: spec.url, schema: spec.schema, logger, ...spec.options })],
+  imports: [
+    PgQueueModule.forRoot({
+      ...(pool === undefined ? { connection: spec.url } : { pool }),
+      schema: spec.schema,
+      logger,
+      ...spec.options,
+    }),
+  ],
   providers: Object.entries(spec.queues ?? {}).map(([queue, options]) => processorOf(queue, options as object)),
 })
 class AppModule {}
@@ -54,7 +66,7 @@ try {
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
   if (spec.hooks !== false) app.enableShutdownHooks();
   await runMode(spec.mode, { app, ledger, tell, leave, spec });
-  tell('ready');
+  tell('ready', { now: Date.now() });
   // the channel to the parent alone keeps no process alive
   process.channel?.unref();
 } catch (error) {
