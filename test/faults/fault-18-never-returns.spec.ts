@@ -14,7 +14,7 @@ describe('a handler that never returns and ignores its signal', () => {
     const stuck = work(scaled(10, 4), 'stuck-', () => ({}), 'never');
     const after = work(50, 'after-');
     const began = Date.now();
-    const added = await jobs.addBulk(stuck.jobs.map((job) => ({ ...job, options: { attempts: 2, timeout: 400 } })));
+    const added = await jobs.addBulk(stuck.jobs.map((job) => ({ ...job, opts: { attempts: 2, timeout: 400 } })));
     await jobs.addBulk(after.jobs);
     report.injected('handlers that never return', stuck.jobs.length);
     await fault.ledger.quiet(queue, [...stuck.keys, ...after.keys], 30_000);
