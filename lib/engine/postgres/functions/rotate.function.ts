@@ -22,6 +22,9 @@ begin
   perform set_config('lock_timeout', '30', true);
   perform pg_advisory_xact_lock(${s}.lock_key('guard'));
   select r.current into _old from ${s}.ring r where r.ring = _ring and r.draining is null;
+  if not found then
+    return false;
+  end if;
   for _i in 1 .. ${SEGMENTS.length - 1} loop
     _new := (_old + _i) % ${SEGMENTS.length};
     _used := ${s}.segment_is_used(_ring, _new);
