@@ -236,7 +236,8 @@ begin
             return query select _lane, _c.n + 1, _result_seg, _t.job_ids::text, _t.runs::text, _t.attempts, _t.max_attempts,
               _t.created, _t.names, _t.options, _t.meta, _t.payloads, null::text;
           end if;
-          exit when _cut_by is null;
+          -- room that ended with the stretch is no end of the lane: the next window is another claim's
+          exit when _cut_by is null and _left > 0 and _bytes_left > 0 and _moves_left > 0;
           if _left <= 0 or _bytes_left <= 0 or _moves_left <= 0 then
             _exhausted := false;
             -- the range goes on from its position alone; among the stragglers the older snapshot is still needed
