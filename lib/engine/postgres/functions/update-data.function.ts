@@ -12,7 +12,7 @@ export const updateData = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.update_data(_queue_id int, _job_id bigint, _payload text, _mine int default null) returns boolean
 language plpgsql set enable_seqscan = off as $fn$
 declare
-  _state text; _run int;
+  _state text; _run int; _changed boolean := false;
 begin
   if _mine is not null then
     perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
@@ -29,17 +29,14 @@ begin
     end if;
     select n.run into _run from ${s}.newest_run(_queue_id, _job_id) n;
   end if;
+  -- both: a run that was promoted has its delayed row still
   ${SEGMENTS.map(
     (i) => `
   update ${s}.entry_${i} e set payload = _payload where e.queue_id = _queue_id and e.job_id = _job_id and e.run = _run;
-  if found then
-    return true;
-  end if;
+  _changed := _changed or found;
   update ${s}.delayed_${i} e set payload = _payload where e.queue_id = _queue_id and e.job_id = _job_id and e.run = _run;
-  if found then
-    return true;
-  end if;`,
+  _changed := _changed or found;`,
   ).join('')}
-  return false;
+  return _changed;
 end
 $fn$`;
