@@ -5,12 +5,14 @@ import { DELAYED_LANE } from './delayed-lane.js';
  * What is computed while the log goes on may be finished a moment later: then it is copied in vain, and no harm done.
  */
 export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
-  // entries without a result, but for those that were drained; and completed jobs that are kept
+  // entries without a result, but for those that were drained; and completed jobs that are kept. What was drained after it
+  // had been promoted stays beside its delayed row, which says nothing of that and would look as if it were still to come
   entry: (s) => `
     select e.* from %1$s e
       left join ${s}.result r on r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run
       left join ${s}.kept_jobs() k on k.queue_id = e.queue_id
      where e.queue_id > 0 and case when r.job_id is null then not ${s}.discarded(e.queue_id, e.lane, e.txid, e.job_id)
+         or exists (select from ${s}.delayed d where d.queue_id = e.queue_id and d.job_id = e.job_id and d.run = e.run)
        else r.state = 'c' and r.finished_at > k.since and e.job_id >= k.from_job end`,
   // what was not promoted, ended or drained
   delayed: (s) => `
