@@ -30,7 +30,7 @@ afterAll(async () => {
 
 interface Load {
   readonly acknowledged: { readonly key: string; readonly at: number }[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Adds jobs all the time; remembers those whose add() has returned. */

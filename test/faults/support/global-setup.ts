@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'vite';
 import type { TestProject } from 'vitest/node';
+import { buildChild } from './build-child.js';
 import { DURABLE, startServer } from './server.js';
 import { seed } from './setting.js';
 
@@ -16,23 +16,6 @@ declare module 'vitest' {
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 export const BUILD = path.join(ROOT, '.build/faults');
 export const ROWS = path.join(BUILD, 'rows');
-
-/** Compiles the child application of a source tree, with that tree's lib/. */
-export async function buildChild(root: string, file: string): Promise<string> {
-  await build({
-    root,
-    configFile: false,
-    logLevel: 'error',
-    build: {
-      ssr: path.join(root, 'test/faults/support/children/worker.ts'),
-      outDir: path.dirname(file),
-      emptyOutDir: false,
-      minify: false,
-      rollupOptions: { output: { entryFileNames: path.basename(file) } },
-    },
-  });
-  return file;
-}
 
 /** One durable server for all faults that leave it as it is, and the child application. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
