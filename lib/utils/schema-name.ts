@@ -7,6 +7,8 @@ const MAX_BYTES = 48;
 export function schemaNameProblem(name: string): string | undefined {
   if (name === '') return 'must not be empty';
   if (hasUnstorableCharacter(name)) return 'must not contain a NUL character or a lone surrogate';
+  // what encloses the functions' bodies, in which the name stands
+  if (name.includes('$fn$')) return `must not contain '$fn$'`;
   if (Buffer.byteLength(name) > MAX_BYTES) return `must be at most ${MAX_BYTES} bytes long`;
   if (name.startsWith('pg_')) return `must not begin with 'pg_', which PostgreSQL keeps for itself`;
   return undefined;
