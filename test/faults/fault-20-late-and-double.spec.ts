@@ -144,7 +144,8 @@ describe('an effect in the handler’s own transaction', () => {
       await sleep(100);
       const { rows } = await fault.database.client.query(
         `select pg_terminate_backend(pid) as cut from pg_stat_activity
-where application_name = 'ledger' and state like 'idle in transaction%' limit 2`,
+where application_name = 'ledger' and state like 'idle in transaction%' and query like $1 limit 2`,
+        [`%${fault.database.schema}%`],
       );
       cut += rows.filter((row) => row.cut).length;
     }

@@ -3,6 +3,10 @@ import { until } from '../../support/signals.js';
 import type { FaultTest } from './fault-test.js';
 import { sleep } from './setting.js';
 
+/** Jobs in a second: what a machine of two processors bears beside everything else. */
+const RATE = 800;
+const BATCH = 100;
+
 export interface Pace {
   /** Jobs completed in a second. */
   readonly rate: number;
@@ -14,7 +18,7 @@ export interface Pace {
 export async function pace(fault: FaultTest, queue: string, ms: number): Promise<Pace> {
   const { client, schema } = fault.database;
   const jobs = (await fault.producer()).queue(queue);
-  const batch = Array.from({ length: 250 }, () => ({ name: 'quick', data: { k: 'quick' } }));
+  const batch = Array.from({ length: BATCH }, () => ({ name: 'quick', data: { k: 'quick' } }));
   const done = async (): Promise<number> => {
     const { rows } = await client.query(
       `select count(*)::int as n from ${schema}.result r join ${schema}.queue q using (queue_id) where q.name = $1 and r.state = 'c'`,
@@ -36,8 +40,7 @@ from pg_statio_user_tables where schemaname = $1`,
   while (performance.now() - began < ms) {
     await jobs.addBulk(batch);
     added += batch.length;
-    // a load that a machine of two processors bears beside everything else
-    await sleep(100);
+    await sleep(Math.max(0, began + (added / RATE) * 1000 - performance.now()));
   }
   await until('all to be done', async () => (await done()) - from === added, 30_000);
   const seconds = (performance.now() - began) / 1000;

@@ -22,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   rmSync(ROWS, { recursive: true, force: true });
   mkdirSync(ROWS, { recursive: true });
   console.log(`SEED=${seed}`);
-  const server = await startServer({ settings: { ...DURABLE, max_connections: 150 } });
+  const server = await startServer({ settings: { ...DURABLE, max_connections: 400 } });
   project.provide('databaseUrl', server.url);
   project.provide('childScript', await buildChild(ROOT, path.join(BUILD, 'children/worker.mjs')));
   return () => server.remove();
