@@ -17,7 +17,7 @@ describe('a process that is killed with kill -9', () => {
     for (let i = 0; i < 3; i++) await fault.worker(queue, { concurrency: 4 });
     await sleep(WATCHED);
     for (let kill = 0; kill < scaled(5, 1); kill++) {
-      const { jobs: some, keys } = work(6, `held-${kill}-`, () => ({ ms: 800 }));
+      const { jobs: some, keys } = work(6, `held-${kill}-`, () => ({ ms: 1_500 }));
       all.push(...keys);
       await jobs.addBulk(some);
       await until('all to have begun', async () => {
@@ -25,7 +25,8 @@ describe('a process that is killed with kill -9', () => {
         return keys.every((key) => runs.some((run) => run.key === key));
       });
       const before = await fault.ledger.runs(queue);
-      const victim = random.of(fault.processes.filter(({ isRunning }) => isRunning));
+      const busy = new Set(before.filter(({ ended }) => ended === null).map(({ pid }) => pid));
+      const victim = random.of(fault.processes.filter(({ isRunning, pid }) => isRunning && busy.has(pid)));
       const held = before.filter(({ pid, ended }) => pid === victim.pid && ended === null);
       expect(await victim.kill()).toBe(true);
       report.injected('kill -9 beside 2 idle observers');

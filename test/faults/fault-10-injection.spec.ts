@@ -75,7 +75,7 @@ describe('names and data that are SQL', () => {
       await refusedOr(queue.getJob(nasty()));
       await refusedOr(queue.remove(nasty()));
       await refusedOr(queue.getJobs(nasty() as 'waiting'));
-      await refusedOr(queue.retryJobs({ ids: [nasty()] } as never));
+      await refusedOr(queue.retryJobs({ ids: [nasty()] }));
       await refusedOr(queue.clean(nasty() as never, nasty() as never));
       await refusedOr(job.cancel(nasty()));
     }

@@ -16,7 +16,7 @@ describe('processes whose clocks are ten minutes ahead, behind, and jump', () =>
     const skews: Record<string, string>[] = [
       { SKEW: String(10 * MINUTES) },
       { SKEW: String(-10 * MINUTES) },
-      { SKEW: String(10 * MINUTES), JUMP_AFTER: '9000' },
+      { SKEW: String(10 * MINUTES), JUMPS: 'yes' },
     ];
     const workers = await Promise.all(
       skews.map((env) =>
@@ -38,6 +38,14 @@ describe('processes whose clocks are ten minutes ahead, behind, and jump', () =>
     // under way when a clock jumps: its timeout is no matter of clocks
     const timed = work(9, 'timed-', () => ({ ms: scaled(12_000, 6_000) }));
     await jobs.addBulk(timed.jobs.map((job) => ({ ...job, opts: { timeout: 60_000 } })));
+    await until('some to run', async () =>
+      (await fault.ledger.runs(queue)).some(({ key }) => timed.keys.includes(key)),
+    );
+    await sleep(1_000);
+    workers[2]!.process.kill('SIGUSR2');
+    const jumped = await workers[2]!.tells('jumped');
+    expect(Math.abs((jumped['now'] as number) - Date.now() + 10 * MINUTES)).toBeLessThan(MINUTES);
+    report.injected('clocks that jumped by 20 min');
     await fault.ledger.quiet(queue, [...delayed.keys, ...failing.keys, ...timed.keys], 30_000);
     const runs = await fault.ledger.runs(queue);
     for (const run of runs.filter(({ key }) => delayed.keys.includes(key))) {
@@ -53,7 +61,13 @@ describe('processes whose clocks are ten minutes ahead, behind, and jump', () =>
     await fault.account(queue, timed.keys);
     await fault.account(queue, [], () => 'its attempt failed, and it had another', failing.keys);
     const { rows } = await fault.database.client.query(`select dead from ${fault.database.schema}.worker`);
-    expect(rows.map(({ dead }) => dead)).toEqual([false, false, false]);
+    const said = workers.flatMap(({ told }) =>
+      told.filter(({ event }) => event === 'log').map(({ text }) => String(text)),
+    );
+    expect(
+      rows.map(({ dead }) => dead),
+      said.join('\n'),
+    ).toEqual([false, false, false]);
     // who is dead is no matter of clocks either
     await sleep(WATCHED / 2);
     const held = work(15, 'held-', () => ({ ms: 700 }));

@@ -100,12 +100,14 @@ describe.skipIf(!hasOldCode)('a release and the one before on one schema (needs 
   it('a killed old process’s jobs are taken over by a new one', async () => {
     const queue = fault.newQueue();
     const jobs = (await fault.producer()).queue(queue);
+    const fresh = await fault.worker(queue, { concurrency: 3 });
     const first = await fault.worker(queue, { concurrency: 3 }, { script: old });
+    process.kill(fresh.pid, 'SIGSTOP');
     const held = work(3, 'held-', () => ({ ms: 2_000, tell: true }));
     await jobs.addBulk(held.jobs);
     await until('all to have begun', () => first.told.filter(({ event }) => event === 'began').length === 3);
-    const fresh = await fault.worker(queue, { concurrency: 3 });
     expect(await first.kill()).toBe(true);
+    process.kill(fresh.pid, 'SIGCONT');
     report.injected('old processes killed');
     await fault.ledger.quiet(queue, held.keys, 60_000);
     const next = (await fault.ledger.runs(queue)).find(({ pid }) => pid === fresh.pid)!;

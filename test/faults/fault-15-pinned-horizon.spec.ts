@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { faultTest } from './support/fault-test.js';
+import { ownDatabase } from './support/own-database.js';
 import { deadRows, expectFlat, pace } from './support/flat.js';
 import { scaled } from './support/setting.js';
 
-const fault = faultTest(15, 'pinned xmin horizon');
+// alone: snapshots list the transactions of a whole server
+const database = ownDatabase();
+const fault = faultTest(15, 'pinned xmin horizon', { database });
 const { report } = fault;
 
 describe('a transaction that stays open', () => {

@@ -69,7 +69,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer (needs pgbouncer)', () => {
       }
       await sleep(20);
     }
-    await fault.ledger.quiet(queue, some.keys, 30_000);
+    await fault.ledger.quiet(queue, some.keys, 60_000);
     await fault.account(queue, some.keys);
     await until(
       'the victim’s to run elsewhere',
@@ -100,8 +100,10 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer (needs pgbouncer)', () => {
     const child = fault.spawn({ queues: { [queue]: {} }, url: bouncer.named });
     const some = work(100, 'statement-');
     await jobs.addBulk(some.jobs);
-    await until('it to start or to refuse', () =>
-      child.told.some(({ event }) => event === 'ready' || event === 'failed'),
+    await until(
+      'it to start or to refuse',
+      () => child.told.some(({ event }) => event === 'ready' || event === 'failed'),
+      40_000,
     );
     report.injected('statement mode');
     if (child.told.some(({ event }) => event === 'failed')) {

@@ -12,6 +12,8 @@ export interface Pace {
   readonly rate: number;
   /** Blocks touched for each in the queue's tables and indexes. */
   readonly blocks: number;
+  /** The same by table. */
+  readonly byTable: ReadonlyMap<string, number>;
 }
 
 /** Runs jobs through the queue in batches for a while, and counts what the server touches for them. */
@@ -26,14 +28,14 @@ export async function pace(fault: FaultTest, queue: string, ms: number): Promise
     );
     return rows[0].n;
   };
-  const blocks = async (): Promise<number> => {
+  const blocks = async (): Promise<Map<string, number>> => {
     await client.query('select pg_stat_force_next_flush()');
     const { rows } = await client.query(
-      `select sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::float8 as n
+      `select relname, (heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::float8 as n
 from pg_statio_user_tables where schemaname = $1`,
       [schema],
     );
-    return rows[0].n;
+    return new Map(rows.map(({ relname, n }) => [relname, n]));
   };
   const [from, touched, began] = [await done(), await blocks(), performance.now()];
   let added = 0;
@@ -47,7 +49,10 @@ from pg_statio_user_tables where schemaname = $1`,
   // statistics of sessions that are busy come within a second
   await sleep(1_500);
   fault.report.jobs(added);
-  return { rate: added / seconds, blocks: ((await blocks()) - touched) / added };
+  const byTable = new Map(
+    [...(await blocks())].map(([table, n]) => [table, (n - (touched.get(table) ?? 0)) / added] as const),
+  );
+  return { rate: added / seconds, blocks: [...byTable.values()].reduce((sum, n) => sum + n, 0), byTable };
 }
 
 /** Dead rows that vacuum would have to remove, by table; of the tables that every job goes through. */
@@ -64,6 +69,11 @@ and relname ~ '^(entry|delayed|lease|result|pulse|unique_key|custom_id)_'`,
 export function expectFlat(fault: FaultTest, before: Pace, during: Pace): void {
   const numbers = (of: Pace): string => `${of.rate.toFixed(0)} jobs/s at ${of.blocks.toFixed(2)} blocks each`;
   fault.report.note(`before ${numbers(before)}, meanwhile ${numbers(during)}`);
+  const grown = [...during.byTable]
+    .map(([table, n]) => ({ table, by: n - (before.byTable.get(table) ?? 0) }))
+    .toSorted((a, b) => b.by - a.by)
+    .slice(0, 4)
+    .map(({ table, by }) => `${table} +${by.toFixed(2)}`);
   expect(during.rate).toBeGreaterThan(before.rate * 0.95);
-  expect(during.blocks).toBeLessThan(before.blocks * 1.2);
+  expect(during.blocks, `blocks for each job; most grown: ${grown.join()}`).toBeLessThan(before.blocks * 1.2);
 }

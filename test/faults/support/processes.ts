@@ -74,7 +74,7 @@ export class WorkerProcess {
   }
 
   /** Resolves when it has told of an event; fails when it ends without. */
-  async tells(event: string, within = 20_000): Promise<Told> {
+  async tells(event: string, within = 40_000): Promise<Told> {
     await until(
       `process ${this.pid} to tell of '${event}'`,
       () => {

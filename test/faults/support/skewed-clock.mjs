@@ -1,14 +1,18 @@
-// shifts this process's wall clock: by SKEW ms, and by as much again the other way from JUMP_AFTER ms on
-const skew = Number(process.env.SKEW ?? 0);
-const jumpAfter = Number(process.env.JUMP_AFTER ?? Infinity);
+// shifts this process's wall clock by SKEW ms; on SIGUSR2, when JUMPS is set, by as much the other way
+let skew = Number(process.env.SKEW ?? 0);
 const RealDate = Date;
-const now = () => RealDate.now() + (performance.now() < jumpAfter ? skew : -skew);
 globalThis.Date = class Date extends RealDate {
   constructor(...args) {
-    if (args.length === 0) super(now());
+    if (args.length === 0) super(RealDate.now() + skew);
     else super(...args);
   }
   static now() {
-    return now();
+    return RealDate.now() + skew;
   }
 };
+if (process.env.JUMPS !== undefined) {
+  process.on('SIGUSR2', () => {
+    skew = -skew;
+    process.send({ event: 'jumped', now: Date.now() });
+  });
+}
