@@ -20,7 +20,11 @@ describe('processes whose clocks are ten minutes ahead, behind, and jump', () =>
     ];
     const workers = await Promise.all(
       skews.map((env) =>
-        fault.worker(queue, { concurrency: 5, backoff: 1_000 }, { env, execArgv: ['--import', `file://${script}`] }),
+        fault.worker(
+          queue,
+          { concurrency: 5, backoff: 1_000 },
+          { env, hooks: false, execArgv: ['--import', `file://${script}`] },
+        ),
       ),
     );
     for (const [i, child] of workers.entries()) {

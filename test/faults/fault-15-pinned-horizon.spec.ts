@@ -14,7 +14,7 @@ describe('a transaction that stays open', () => {
     const queue = fault.newQueue();
     await fault.worker(queue, { concurrency: 50 });
     await pace(fault, queue, scaled(5_000, 1_500));
-    const before = await pace(fault, queue, scaled(15_000, 4_000));
+    const before = await pace(fault, queue, scaled(15_000, 6_000));
     const pinning = await fault.database.connect();
     await pinning.query(
       'begin isolation level repeatable read; create temp table pins (x int); select count(*) from pg_class',

@@ -13,7 +13,7 @@ describe('a logical slot that nobody reads, and a standby whose query is reporte
     const queue = fault.newQueue();
     await fault.worker(queue, { concurrency: 50 });
     await pace(fault, queue, scaled(5_000, 1_500));
-    const before = await pace(fault, queue, scaled(15_000, 4_000));
+    const before = await pace(fault, queue, scaled(15_000, 6_000));
     const { client } = database;
     await client.query(`select pg_create_logical_replication_slot('unread', 'test_decoding')`);
     fault.afterwards(() => client.query(`select pg_drop_replication_slot('unread')`));
