@@ -8,6 +8,7 @@ import { maintaining, reclaimAcross } from './operations/maintaining.js';
 import { observe } from './observe.js';
 import type { Operations } from './operations/operation.js';
 import { Random } from './random.js';
+import { straggling } from './operations/straggling.js';
 import { transactions } from './operations/transactions.js';
 import { verify, verifyJob } from './verify.js';
 import { World } from './world.js';
@@ -37,6 +38,7 @@ const OPERATIONS: Operations = {
   ...controlling,
   ...maintaining,
   ...dying,
+  ...straggling,
   reclaimAcross: { weight: 0.5, run: reclaimAcross(during) },
 };
 

@@ -112,7 +112,7 @@ function inLockOrder(specs: readonly JobSpec[]): number[] {
   return [...specs.keys()].toSorted((a, b) => compare(of(a)[0], of(b)[0]) || compare(of(a)[1], of(b)[1]) || a - b);
 }
 
-async function addTo(
+export async function addTo(
   world: World,
   dice: Random,
   queue: QueueOracle,
@@ -223,12 +223,12 @@ async function addBulk(world: World, dice: Random): Promise<boolean> {
 async function addInTransaction(world: World, dice: Random): Promise<boolean> {
   const tx = dice.oneOf(world.transactions);
   if (tx === undefined) return false;
-  const specs = Array.from({ length: 1 + dice.int(3) }, () => randomSpec(dice, world.serial++));
+  const specs = Array.from({ length: 1 + dice.int(6) }, () => randomSpec(dice, world.serial++));
   return addTo(world, dice, dice.pick(world.oracle.queues), tx, specs, tx);
 }
 
 export const adding: Operations = {
   add: { weight: 14, run: add },
   addBulk: { weight: 5, run: addBulk },
-  addInTransaction: { weight: 9, run: addInTransaction },
+  addInTransaction: { weight: 11, run: addInTransaction },
 };

@@ -19,7 +19,7 @@ export function randomRequest(dice: Random, queue: QueueOracle, claimNo: number)
   return {
     claimNo,
     again: false,
-    want: dice.pick([1, 1, 2, 3, 5, 10, 100]),
+    want: dice.pick([1, 1, 1, 2, 2, 3, 5, 10, 100]),
     maxBytes: dice.chance(0.1) ? 1 + dice.int(60) : 1e9,
     lanes: dice.chance(0.75) ? null : dice.shuffled(dice.some(lanes, 0.6)),
     names,
@@ -89,10 +89,20 @@ function settleClaim(
 async function claimSome(world: World, dice: Random): Promise<boolean> {
   const worker = dice.pick(world.workers);
   if (worker.unanswered !== undefined) return again(world, worker);
-  const queue = dice.pick(world.oracle.queues);
+  return claimFrom(world, worker, dice.pick(world.oracle.queues), dice);
+}
+
+/** A claim of a worker that waits for no answer. */
+export async function claimFrom(
+  world: World,
+  worker: Worker,
+  queue: QueueOracle,
+  dice: Random,
+  wanted: Partial<Request> = {},
+): Promise<boolean> {
   const claimNo = (worker.claims.get(queue) ?? 0) + 1;
   worker.claims.set(queue, claimNo);
-  const request = randomRequest(dice, queue, claimNo);
+  const request = { ...randomRequest(dice, queue, claimNo), ...wanted };
   const isLost = dice.chance(0.12);
   world.says(`claim ${worker.text} ${queue.text} ${requestText(request)}${isLost ? ', the answer is lost' : ''}`);
   const plan = planClaim(queue, request);

@@ -7,14 +7,20 @@ const MOST = 3;
 
 async function begin(world: World, dice: Random): Promise<boolean> {
   if (world.transactions.length >= MOST) return false;
-  const stays = dice.chance(0.35);
+  await open(world, dice.chance(0.35));
+  return true;
+}
+
+/** @param stays in REPEATABLE READ: what it sees. */
+export async function open(world: World, stays: boolean): Promise<Transaction> {
   const text = world.nextTransaction();
   world.says(`begin ${text}${stays ? ' repeatable read' : ''}`);
   const { session, pid } = await world.transactionBackend();
   await session.client.query(`begin${stays ? ' isolation level repeatable read' : ''}`);
   if (stays) await session.client.query(`select from ${world.s}.queue`);
-  world.transactions.push(new Transaction(text, session, pid, stays ? world.oracle.snapshot() : undefined));
-  return true;
+  const tx = new Transaction(text, session, pid, stays ? world.oracle.snapshot() : undefined);
+  world.transactions.push(tx);
+  return tx;
 }
 
 /** Ends a transaction, in the log and in the oracle. */
