@@ -5,7 +5,7 @@ import pg from 'pg';
 import { PgQueueModule, PgQueueRuntime, Process, Processor, QueueService } from '../../dist/index.js';
 
 /** A Nest application with this package at its defaults; handlers do nothing but say that they ran. */
-export async function startApplication({ url, schema, onJob, options = {} }) {
+export async function startApplication({ url, schema, queue = 'bench', onJob, options = {} }) {
   const pool = new pg.Pool({ connectionString: url });
   let statements = 0;
   const count = (client) => {
@@ -32,7 +32,7 @@ export async function startApplication({ url, schema, onJob, options = {} }) {
   const app = await NestFactory.createApplicationContext(BenchModule, { logger: ['error', 'warn'] });
   const queues = app.get(QueueService);
   return {
-    queue: queues.queue('bench'),
+    queue: queues.queue(queue),
     start: () => app.get(PgQueueRuntime).start(),
     get statements() {
       return statements;
