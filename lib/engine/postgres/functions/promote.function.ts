@@ -3,6 +3,8 @@ import { DELAYED_LANE, LAST_JOB, LAST_TXID } from './delayed-lane.js';
 
 /** Transactions between two cursors beyond which a look that found nothing is saved all the same. */
 const WIDE_WINDOW = 10_000;
+/** Delayed runs in it, beyond which it is saved as well: each look walks over them. */
+const MANY_ARRIVED = 200;
 
 const COPIED = 'lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
 const copied = (alias: string): string =>
@@ -106,7 +108,9 @@ begin
   end if;
 
   if _found > 0 or (_c.n > 0
-      and pg_snapshot_xmax(_now)::text::numeric - pg_snapshot_xmax(_c.s1)::text::numeric > ${WIDE_WINDOW}) then
+      and (pg_snapshot_xmax(_now)::text::numeric - pg_snapshot_xmax(_c.s1)::text::numeric > ${WIDE_WINDOW}
+        or exists (select from ${s}.delayed d where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmax(_c.s1)
+          order by d.txid, d.run_at offset ${MANY_ARRIVED}))) then
     ${perSegment(
       '_lease_seg',
       (i) => `
