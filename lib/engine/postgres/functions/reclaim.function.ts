@@ -9,8 +9,10 @@ const byRing = (value: (ring: string) => string): string =>
 /** By ring, as templates of format(). */
 const PLACEHOLDERS = `case _ring ${RINGS.map((ring) => `when '${ring.name}' then '${quoted(placeholderInsert('%1$s', ring))}'`).join('\n    ')} end`;
 
-/** How often it asks for the locks once the survivors are copied. */
-const TRIES = 8;
+/** How often it asks for the locks once the survivors are copied: giving up leaves many copies as dead rows. */
+const TRIES = { few: 8, many: 40 };
+/** So many copies are many. */
+const MANY = 10_000;
 
 /**
  * Empties a segment that takes no new rows: copies what is still needed, with its place in the order, and truncates.
@@ -77,13 +79,13 @@ begin
   if _kept > 0 then
     execute format('insert into ${inFormat}.%I %s on conflict do nothing', _ring || '_' || _target, _survivors);
     get diagnostics _kept = row_count;
-    if _kept > 10000 then
+    if _kept > ${MANY} then
       -- what was written flows to disk meanwhile, not while all others wait for the commit
       perform pg_sleep(0.5);
     end if;
   end if;
 
-  for _try in 1 .. ${TRIES} loop
+  for _try in 1 .. case when _kept > ${MANY} then ${TRIES.many} else ${TRIES.few} end loop
     begin
       perform set_config('lock_timeout', '25', true);
       perform pg_advisory_xact_lock(${s}.lock_key('guard'));
