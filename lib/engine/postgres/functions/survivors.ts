@@ -45,18 +45,23 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
      where r.queue_id > 0
        and (exists (select from ${s}.entry e where e.queue_id = r.queue_id and e.job_id = r.job_id and e.run = r.run)
          or exists (select from ${s}.delayed d where d.queue_id = r.queue_id and d.job_id = r.job_id and d.run = r.run))`,
-  // the newest generation of a key, while its job lives
+  // the newest generation of a key, while its job lives. `offset 0`: the function is asked for what is left, not for every use
   unique_key: (s) => `
-    select k.* from %1$s k
-     where k.queue_id > 0 and not exists (select from ${s}.unique_key x
-         where x.queue_id = k.queue_id and x.key = k.key and x.generation > k.generation)
-       and ${s}.job_is_alive(k.queue_id, k.job_id)`,
+    select k.* from (
+      select k.* from %1$s k
+       where k.queue_id > 0 and not exists (select from ${s}.unique_key x
+           where x.queue_id = k.queue_id and x.key = k.key and x.generation > k.generation)
+         and not exists (select from ${s}.result r where r.queue_id = k.queue_id and r.job_id = k.job_id and r.state = 'c')
+      offset 0) k
+     where ${s}.job_is_alive(k.queue_id, k.job_id)`,
   // the newest generation of an id, while its job is known
   custom_id: (s) => `
-    select k.* from %1$s k
-     where k.queue_id > 0 and not exists (select from ${s}.custom_id x
-         where x.queue_id = k.queue_id and x.id = k.id and x.generation > k.generation)
-       and ${s}.job_record(k.queue_id, k.job_id) is not null`,
+    select k.* from (
+      select k.* from %1$s k
+       where k.queue_id > 0 and not exists (select from ${s}.custom_id x
+           where x.queue_id = k.queue_id and x.id = k.id and x.generation > k.generation)
+      offset 0) k
+     where ${s}.job_record(k.queue_id, k.job_id) is not null`,
   // whoever lives gives another sign within seconds
   pulse: () => `select p.* from %1$s p where false`,
 };
