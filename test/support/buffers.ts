@@ -25,6 +25,16 @@ export async function buffers({ client }: Session, work: () => Promise<unknown>)
   return touched;
 }
 
+/** The same of a statement whose effects are undone. */
+export async function undone(session: Session, work: () => Promise<unknown>): Promise<number> {
+  await session.client.query('begin');
+  try {
+    return await buffers(session, work);
+  } finally {
+    await session.client.query('rollback');
+  }
+}
+
 /** The least of three: transactions of other tests are probed for too, and pages are added. */
 export async function least(measure: () => Promise<number>): Promise<number> {
   return Math.min(await measure(), await measure(), await measure());
