@@ -3,7 +3,7 @@ import { generate, play } from './runner.js';
 import { shrink } from './shrink.js';
 
 const RUNS = 4;
-const STEPS = Number(process.env['MODEL_STEPS'] ?? 600);
+const STEPS = Number(process.env['MODEL_STEPS'] ?? 500);
 const SEED = Number(process.env['MODEL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** For making a failure small, ms. */
 const SHRINKING = Number(process.env['MODEL_SHRINK'] ?? 120_000);

@@ -101,7 +101,7 @@ async function retire(world: World, dice: Random): Promise<boolean> {
 }
 
 /** Those that hold nothing are forgotten; they may have said something late until here. */
-async function bestow(world: World, dice: Random): Promise<boolean> {
+async function forget(world: World, dice: Random): Promise<boolean> {
   const worker = dice.oneOf(world.dead.filter((dead) => world.openHands(dead).length === 0));
   if (worker === undefined) return false;
   world.says(`${worker.text} is forgotten`);
@@ -120,6 +120,6 @@ export const dying: Operations = {
   bury: { weight: 2, run: bury },
   recover: { weight: 4, run: recover },
   retire: { weight: 0.5, run: retire },
-  bestow: { weight: 1, run: bestow },
+  forget: { weight: 1, run: forget },
   beat: { weight: 1.5, run: beat },
 };
