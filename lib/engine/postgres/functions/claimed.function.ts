@@ -24,6 +24,8 @@ select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts,
        where f.queue_id = _queue_id and f.job_id = j.job_id and f.run = coalesce(j.run, 1) limit 1) e
   ) t
  where l.queue_id = _queue_id and l.worker = _worker and l.claim_no = _claim_no and cardinality(l.job_ids) > 0
+   -- all it took may have ended meanwhile, and been reclaimed
+   and t.job_ids is not null
  order by l.at, l.lane
 $fn$`;
 
