@@ -73,3 +73,14 @@ it('a job that was promoted and then drained does not come back as delayed when 
   const [next] = await engine.main.add(queue, { uniqueKey: 'k' });
   expect(next!.existing).toBeUndefined();
 });
+
+it('a claim that is repeated when all it took was cancelled and reclaimed is a new one', async () => {
+  const queue = await engine.queue();
+  const worker = await engine.worker();
+  const [job] = await engine.main.add(queue, {});
+  expect(await worker.claimKeys(queue, { claimNo: 1 })).toEqual([job!.key]);
+  expect(await engine.main.jobs.cancel(queue.name, job!.id, 'not wanted')).toBe('active');
+  await engine.turn('entry');
+  const [next] = await engine.main.add(queue, {});
+  expect(await worker.claimKeys(queue, { claimNo: 1, again: true })).toEqual([next!.key]);
+});
