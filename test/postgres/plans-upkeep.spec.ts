@@ -10,6 +10,38 @@ async function current(ring: string): Promise<number> {
   return (await engine.rows(`select current from ${engine.s}.ring where ring = $1`, [ring]))[0].current;
 }
 
+it('a backlog is not copied at each turn: the older generation stays, and takes what is left of the younger', async () => {
+  const bench = await Bench.start(engine);
+  const where = async () =>
+    engine.rows(
+      `select e.job_id, e.at, e.ctid::text from (${[0, 1, 2]
+        .map((i) => `select ${i} as at, ctid, queue_id, job_id, name from ${engine.s}.entry_${i}`)
+        .join(' union all ')}) e where e.queue_id = $1 and e.name = 'backlog' order by e.job_id`,
+      [bench.queue.id],
+    );
+  const reclaim = async (segment: number) =>
+    (await engine.rows(`select ${engine.s}.reclaim('entry', $1, 10) as became`, [segment]))[0].became;
+  const rotate = async () => {
+    const closed = await current('entry');
+    await engine.rows(`select ${engine.s}.rotate('entry', interval '0')`);
+    return closed;
+  };
+  await engine.main.add(bench.queue, ...many(100, { name: 'backlog', priority: 9 }));
+  const [before, old] = [await where(), await rotate()];
+  expect(await reclaim(old)).toBe('kept');
+  for (let turn = 0; turn < 3; turn++) {
+    await engine.main.add(bench.queue, ...many(30));
+    const younger = await rotate();
+    expect(await reclaim(old)).toBe('kept');
+    expect(await reclaim(younger)).toBe('reclaimed');
+    expect(await where()).toEqual(before);
+  }
+  await bench.drain();
+  // what it kept may go to where it is wanted once most of it has ended
+  await engine.main.jobs.setRetention(bench.queue.name, { completed: { age: 0 } });
+  expect(await reclaim(old)).toBe('reclaimed');
+}, 60_000);
+
 it('a promotion that finds nothing walks once over what is delayed for long, and not again each time', async () => {
   const { queue } = await Bench.start(engine);
   const { client, work } = engine.main;

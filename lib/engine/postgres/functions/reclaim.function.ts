@@ -24,7 +24,7 @@ const MANY = 10_000;
  *   had at once are asked for later.
  * - Results go after all leases that name their segment, or a late finish could end a run a second time.
  * - Few survivors go to the current segment. Many go, once, to the other one that is not current, an old generation that
- *   is reclaimed by the same rule; when there is none yet, and more than half survive, this one stays and is it.
+ *   is reclaimed by the same rule; when there is none yet, or this one is older, and more than half survive, it stays and is it.
  *
  * Returns 'reclaimed'; or why not: 'elsewhere' (another process is at it), 'current', 'busy' (locked; look again soon),
  * 'leased', 'kept' (most is still needed). `few`: so many survivors are few.
@@ -36,7 +36,7 @@ declare
   _table text := format('${inFormat}.%I', _ring || '_' || _segment);
   _survivors text := format(${byRing((ring) => SURVIVORS[ring]!(s.replaceAll('%', '%%')))}, _table);
   _current smallint; _other smallint; _target smallint;
-  _kept bigint; _rows bigint := 0; _done boolean := false;
+  _kept bigint; _rows bigint := 0; _stays boolean; _done boolean := false;
 begin
   if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
     return 'elsewhere';
@@ -67,7 +67,11 @@ begin
   else
     select i into _other from generate_series(0, ${SEGMENTS.length - 1}) i where i <> _current and i <> _segment;
     _target := _other;
-    if not ${s}.segment_is_used(_ring, _other) then
+    -- the older of two takes what is left of the younger, or a backlog would be copied at each turn
+    _stays := not ${s}.segment_is_used(_ring, _other) or coalesce((select mine.closed_at < others.closed_at
+      from ${s}.segment mine, ${s}.segment others
+     where mine.ring = _ring and mine.segment = _segment and others.ring = _ring and others.segment = _other), false);
+    if _stays then
       execute 'select count(*) from (' || _survivors || ') x' into _kept;
       execute 'select count(*) from ' || _table into _rows;
       if _kept * 2 > _rows then
