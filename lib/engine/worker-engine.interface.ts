@@ -107,6 +107,14 @@ export interface TakenRun {
   readonly why: string | null;
 }
 
+/** A run that the database says a worker holds. */
+export interface OpenRun {
+  readonly queueId: number;
+  readonly key: string;
+  readonly run: number;
+  readonly lease: Lease;
+}
+
 export interface Promotion {
   readonly lanes: readonly number[];
   /** Milliseconds until the next delayed run is due; null: none is known. */
@@ -135,6 +143,8 @@ export interface WorkerEngine {
   /** @param mayHaveEnded whether some may have ended already: its answer was lost, or its transaction ends it. */
   finish(worker: string, queueId: number, outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   promote(queueId: number, limit: number): Promise<Promotion>;
+  /** What a worker was handed longer ago than this (ms) and has not ended. */
+  openRuns(worker: string, olderThan: number): Promise<OpenRun[]>;
   /** Which of these runs have been ended by others. */
   runsTaken(queueId: number, runs: readonly { readonly key: string; readonly run: number }[]): Promise<TakenRun[]>;
   /** @throws LeaseLostError */

@@ -37,7 +37,7 @@ export class OutcomeWriter {
   readonly #deps: OutcomeWriterDeps;
   #waiting: Settled[] = [];
   #alone = 0;
-  #inWriting = 0;
+  readonly #inWriting = new Set<readonly Settled[]>();
   #lost = 0;
   #writing: Promise<void> | undefined;
   #scheduled = false;
@@ -66,7 +66,15 @@ export class OutcomeWriter {
 
   /** How many outcomes are not written yet. */
   get pending(): number {
-    return this.#waiting.length + this.#inWriting;
+    let sum = this.#waiting.length;
+    for (const batch of this.#inWriting) sum += batch.length;
+    return sum;
+  }
+
+  /** Whether the outcome of a run is not written yet. */
+  has(key: string, run: number): boolean {
+    const isIt = ({ outcome }: Settled): boolean => outcome.key === key && outcome.run === run;
+    return this.#waiting.some(isIt) || [...this.#inWriting].some((batch) => batch.some(isIt));
   }
 
   /** Resolves when all is written; after `giveUpAfter` ms it stops trying, and says what was not. Whether all was. */
@@ -102,11 +110,11 @@ export class OutcomeWriter {
   }
 
   async #write(batch: readonly Settled[]): Promise<void> {
-    this.#inWriting += batch.length;
+    this.#inWriting.add(batch);
     try {
       await this.#writeAll(batch);
     } finally {
-      this.#inWriting -= batch.length;
+      this.#inWriting.delete(batch);
     }
   }
 

@@ -81,6 +81,11 @@ export class QueueWorker {
     this.#pollLater();
   }
 
+  /** Whether a claim was sent and not answered: it may hold leases that nobody here knows yet. */
+  get isClaiming(): boolean {
+    return this.#claimer.unanswered;
+  }
+
   /** Something was added to a lane. */
   wake(lane: number): void {
     this.#again.woken(lane);

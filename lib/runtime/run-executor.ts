@@ -77,6 +77,12 @@ export class RunExecutor implements RunContext {
     );
   }
 
+  /** Whether a run is among them. */
+  holds(key: string, run: number): boolean {
+    const isIt = ({ claimed }: JobRun): boolean => claimed.key === key && claimed.run === run;
+    return this.#deps.routes.slots.some(({ all }) => all.some(isIt)) || this.#writer.has(key, run);
+  }
+
   get limits(): DataLimits {
     return this.#deps.limits;
   }

@@ -16,6 +16,7 @@ import { RunExecutor } from './run-executor.js';
 import { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 import { TakenRuns } from './taken-runs.js';
+import { UnknownRuns } from './unknown-runs.js';
 
 const POLL_INTERVAL = 5_000;
 /** The longest pause between polls while LISTEN is not there. */
@@ -56,6 +57,7 @@ export class QueueRuntime {
   #heartbeat: Heartbeat | undefined;
   #maintenance: Maintenance | undefined;
   readonly #taken: TakenRuns;
+  readonly #unknown: UnknownRuns;
   #startsAnew = false;
   readonly #suspects = new SuspectPlace();
   #stopLocalWake: (() => void) | undefined;
@@ -67,6 +69,16 @@ export class QueueRuntime {
     this.#taken = new TakenRuns({
       engine: deps.engine,
       executors: () => [...this.#queues].map(([queueId, { executor }]) => [queueId, executor]),
+      log: deps.log,
+    });
+    this.#unknown = new UnknownRuns({
+      engine: deps.engine,
+      worker: () => this.#worker,
+      isListening: () => deps.listener.listening,
+      holds: (queueId, { key, run }) => {
+        const queue = this.#queues.get(queueId);
+        return queue !== undefined && (queue.worker.isClaiming || queue.executor.holds(key, run));
+      },
       log: deps.log,
     });
   }
@@ -81,7 +93,7 @@ export class QueueRuntime {
     const { engine, listener, log } = this.#deps;
     const worker = this.#worker;
     this.#stopLocalWake?.();
-    const maintained = this.#maintenance?.stop();
+    const maintained = Promise.all([this.#maintenance?.stop(), this.#unknown.stop()]);
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
     await maintained;
     this.#taken.stop();
@@ -126,6 +138,7 @@ export class QueueRuntime {
     });
     this.#heartbeat.start();
     this.#taken.start();
+    this.#unknown.start();
     this.#stopLocalWake = engine.onLocalWake((wakes) => {
       this.#outside(() => {
         for (const text of wakes) {
@@ -167,7 +180,10 @@ export class QueueRuntime {
   #listen(): void {
     this.#deps.listener.start(this.#worker, {
       onWake: (wake) => this.#wake(wake),
-      onListening: () => this.#lookEverywhere(),
+      onListening: () => {
+        this.#unknown.reconnected();
+        this.#lookEverywhere();
+      },
     });
   }
 

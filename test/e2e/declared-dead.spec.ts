@@ -74,3 +74,31 @@ it('what is recovered is told to the queue’s processors, and a job that is not
   await until('it to be told', () => stalled.length > 0);
   expect(stalled).toEqual([job.id]);
 }, 40_000);
+
+it('a job whose result was lost with a failover runs again, though its process lives and thinks it done', async () => {
+  const name = newQueue();
+  const logger = new RecordingLogger();
+  const ran: unknown[] = [];
+  const slow = deferred();
+  const handle = async ({ data }: ActiveJob): Promise<void> => {
+    ran.push(data);
+    if (data === 'slow') await slow.promise;
+  };
+  const { queue } = await start({ providers: [processor(name, handle)], options: { logger } });
+  const running = await queue(name).add('n', 'slow');
+  const job = await queue(name).add('n', 'lost');
+  await ended(queue(name), job);
+  // what a standby that was promoted had of it: the lease, and not the result
+  for (const segment of [0, 1, 2]) {
+    await database.client.query(`delete from ${database.schema}.result_${segment} where job_id = $1`, [job.id]);
+  }
+  await database.client.query(`select pg_terminate_backend(pid) from pg_stat_activity
+    where pid <> pg_backend_pid() and query like 'select pg_advisory_lock_shared(%${database.schema}%'`);
+  await until('it to run again', () => ran.filter((data) => data === 'lost').length === 2, 30_000);
+  expect((await ended(queue(name), job)).attemptsMade).toBe(0);
+  expect(logger.texts('warn').join()).toContain(`run again: ${job.id}`);
+  // what it knows of is left alone
+  slow.resolve();
+  await ended(queue(name), running);
+  expect(ran.filter((data) => data === 'slow')).toHaveLength(1);
+}, 45_000);

@@ -6,6 +6,7 @@ import type {
   Claim,
   ClaimRequest,
   HandledNames,
+  OpenRun,
   Promotion,
   Refusal,
   RunOutcome,
@@ -164,6 +165,27 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
       if (sqlState(error) !== SqlState.leaseLost) throw error;
       throw new LeaseLostError((error as Error).message, { cause: error });
     }
+  }
+
+  async openRuns(worker: string, olderThan: number): Promise<OpenRun[]> {
+    const rows = await this.#connection.query<{
+      queue_id: number;
+      lane: number;
+      n: string;
+      claim_no: string;
+      job_id: string;
+      run: number;
+    }>(
+      `select queue_id, lane, n, claim_no, job_id, run
+from ${this.#connection.names.schema}.open_runs($1, $2::float8 * interval '1 millisecond')`,
+      [worker, olderThan],
+    );
+    return rows.map(({ queue_id, lane, n, claim_no, job_id, run }) => ({
+      queueId: queue_id,
+      key: job_id,
+      run,
+      lease: { lane, n, claimNo: Number(claim_no) },
+    }));
   }
 
   async runsTaken(

@@ -30,6 +30,7 @@ import { lockKey } from './lock-key.function.js';
 import { lookLater, takeTask, upkeepDue } from './upkeep-due.function.js';
 import { purgeDead, purgeDrained } from './purge.function.js';
 import { nameLane, specialLane } from './special-lane.function.js';
+import { openRuns } from './open-runs.function.js';
 import { orphans, recoverRuns } from './recover-runs.function.js';
 import { pauseQueue } from './pause-queue.function.js';
 import { promote } from './promote.function.js';
@@ -99,6 +100,7 @@ export function functions(names: SchemaNames): string[] {
     registerWorker,
     retireWorker,
     runsTaken,
+    openRuns,
     workersSeen,
     workerIsUnheld,
     buryWorker,
