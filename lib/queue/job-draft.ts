@@ -2,9 +2,13 @@ import type { JobDraft, ResolvedJobOptions } from '../engine/job-engine.interfac
 import { refuseJob } from '../errors/invalid-job.error.js';
 import type { BulkJob, JobOptions } from '../interfaces/job-options.interface.js';
 import { describeValue } from '../utils/describe-value.js';
+import { memberPath } from '../utils/member-path.js';
 import { serialiseJson, type DataLimits } from './job-data.js';
 import { checkName } from './job-name.js';
 import { resolveBulkJobOptions, resolveJobOptions } from './job-options.js';
+
+/** Of one job of `addBulk()`. */
+const PARTS: ReadonlySet<string> = new Set(['name', 'data', 'opts'] satisfies (keyof BulkJob)[]);
 
 /** @throws InvalidJobError */
 export function createDraft(
@@ -27,6 +31,11 @@ export function createDrafts(jobs: readonly BulkJob[], defaults: ResolvedJobOpti
   return jobs.map((job: BulkJob, i) => {
     const path = `jobs[${i}]`;
     if (typeof job !== 'object' || job === null) return refuseJob(path, `must be an object, not ${describeValue(job)}`);
+    // as `options` for `opts`: what is not read must not be ignored
+    for (const key in job) {
+      if (!PARTS.has(key))
+        return refuseJob(memberPath(path, key), `is no part of a job; known: ${[...PARTS].join(', ')}`);
+    }
     return {
       name: checkName(job.name, `${path}.name`),
       data: serialiseJson(job.data, limits, `${path}.data`),

@@ -179,6 +179,7 @@ describe('addBulk()', () => {
     ['jobs[1].data.x', [{ name: 'a' }, { name: 'b', data: { x: 1n } }]],
     ['jobs[0].opts.attempts', [{ name: 'a', opts: { attempts: 0 } }]],
     ['jobs[0].opts.tx', [{ name: 'a', opts: { tx: new pg.Client() } }]],
+    ['jobs[1].options', [{ name: 'a' }, { name: 'b', options: { attempts: 1 } }]],
   ])('refuses %s, and with it the whole', async (path, jobs) => {
     const { queue, appender } = setUp();
     await expect(queue.addBulk(jobs as [])).rejects.toMatchObject({ path, code: 'PGQUEUE_INVALID_JOB' });
