@@ -41,6 +41,7 @@ export class UnknownRuns {
 
   /** The database may be another than before. */
   reconnected(): void {
+    if (this.#often === undefined) return;
     clearTimeout(this.#soon);
     this.#soon = setTimeout(() => this.#look(), KNOWN_AFTER + 1_000);
   }

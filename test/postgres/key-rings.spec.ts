@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { failure, testEngine, type TestQueue } from '../support/engine.js';
+import { until } from '../support/signals.js';
 
 const engine = testEngine();
 
@@ -92,3 +93,53 @@ it('a completeIn in a transaction from before its lease was moved gets 40001, no
   await user.work.completeIn(user.client, worker.id, queue.id, outcome);
   await user.commit();
 });
+
+it('transactions that take keys, one overlapping the other, keep neither their ring nor the others from being reclaimed', async () => {
+  const worker = await engine.worker();
+  let goesOn = true;
+  const busy = [0, 1, 2, 3].map(async (i) => {
+    const session = await engine.session();
+    while (goesOn) {
+      await session.begin(queue, { uniqueKey: `busy ${i}` }, { jobId: `id ${i}` });
+      await session.client.query('select pg_sleep(0.15)');
+      await session.commit();
+    }
+  });
+  // one whose handler completes it in a transaction that stays open
+  await engine.main.add(queue);
+  const [run] = (await worker.claim(queue, { want: 1 })).runs;
+  const user = await engine.session();
+  await user.client.query('begin');
+  await user.work.completeIn(user.client, worker.id, queue.id, {
+    key: run!.key,
+    run: 1,
+    lease: run!.lease,
+    ran: 1,
+    output: null,
+  });
+  try {
+    for (const ring of ['unique_key', 'custom_id', 'lease']) {
+      await until(`${ring} to be reclaimed`, async () => {
+        const [{ current, draining }] = await engine.rows(
+          `select current, draining from ${engine.s}.ring where ring = $1`,
+          [ring],
+        );
+        if (draining !== null) await engine.main.upkeep.settle(ring);
+        await engine.main.upkeep.rotate(ring);
+        const closed = [0, 1, 2].filter((segment) => segment !== current);
+        const became = [];
+        for (const segment of closed) became.push(await engine.main.upkeep.reclaim(ring, segment));
+        const used = await engine.rows(`select i from unnest($1::int[]) i where ${engine.s}.segment_is_used($2, i)`, [
+          closed,
+          ring,
+        ]);
+        return became.includes('reclaimed') && used.length < 2;
+      });
+    }
+  } finally {
+    goesOn = false;
+    await Promise.all(busy);
+    await user.commit();
+  }
+  expect(await engine.state(queue, { id: run!.key })).toBe('completed');
+}, 40_000);

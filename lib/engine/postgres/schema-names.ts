@@ -29,6 +29,9 @@ export function schemaNames(schema: string): SchemaNames {
   };
 }
 
+/** No error: ends a subtransaction. */
+export const LET_GO = 'PQ000';
+
 /** How many segments a ring has: one current, one retained, one being emptied. */
 export const RING_SIZE = 3;
 export const SEGMENTS: readonly number[] = Array.from({ length: RING_SIZE }, (_, i) => i);
@@ -50,6 +53,17 @@ export const PINNED_PLAN = `set enable_seqscan = off set enable_bitmapscan = off
 /** Between the parts of a packed text: it cannot occur in JSON, where control characters are escaped. */
 export const PACK_SEPARATOR = '\u001e';
 export const PACK_SEPARATOR_SQL = 'chr(30)';
+
+/**
+ * Reads in a subtransaction that is rolled back: what it locked is let go at once, not with the caller's transaction, which
+ * may stay open for long and would keep those tables from being reclaimed. The variables it has set stay set.
+ */
+export const readAndLetGo = (statement: string): string => `
+    begin
+${statement}
+      raise exception 'let go' using errcode = '${LET_GO}';
+    exception when sqlstate '${LET_GO}' then null;
+    end;`;
 
 /** SQLSTATEs the functions of the log raise. */
 export const SqlState = {

@@ -1,4 +1,4 @@
-import { PACK_SEPARATOR_SQL, perSegment, type SchemaNames } from '../schema-names.js';
+import { PACK_SEPARATOR_SQL, perSegment, readAndLetGo, type SchemaNames } from '../schema-names.js';
 
 const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, name, payload, options';
 
@@ -61,7 +61,7 @@ begin
         _found := ${s}.take_unique_key(_queue_id, _x.key, _ids[coalesce(_of[1], 1)]);
       end if;
       exit when _found is null;
-      _record := ${s}.job_record(_queue_id, _found);
+${readAndLetGo(`      _record := ${s}.job_record(_queue_id, _found);`)}
       -- it may have gone in between: then the key is free
       exit when _record is not null;
     end loop;

@@ -1,5 +1,5 @@
 import { placeholderInsert, RINGS } from '../rings.js';
-import { SEGMENTS, type SchemaNames } from '../schema-names.js';
+import { LET_GO, SEGMENTS, type SchemaNames } from '../schema-names.js';
 import { SURVIVORS } from './survivors.js';
 
 const quoted = (text: string): string => text.replaceAll("'", "''");
@@ -11,6 +11,11 @@ const PLACEHOLDERS = `case _ring ${RINGS.map((ring) => `when '${ring.name}' then
 
 /** How often it asks for the locks once the survivors are copied: giving up leaves many copies as dead rows. */
 const TRIES = { few: 8, many: 40 };
+/**
+ * Whoever takes a key holds its ring to his commit, and one such follows the other: a try as short as those of the other
+ * rings would never succeed. Claims do not look at keys; who takes one waits so long at most: ms.
+ */
+const KEYS_WITHIN = 1_000;
 /** So many copies are many. */
 const MANY = 10_000;
 
@@ -36,12 +41,15 @@ declare
   _table text := format('${inFormat}.%I', _ring || '_' || _segment);
   _survivors text := format(${byRing((ring) => SURVIVORS[ring]!(s.replaceAll('%', '%%')))}, _table);
   _current smallint; _other smallint; _target smallint;
+  _of_keys boolean := _ring = any('{${RINGS.filter(({ drains }) => drains)
+    .map(({ name }) => name)
+    .join(',')}}');
   _kept bigint; _rows bigint := 0; _stays boolean; _done boolean := false;
 begin
   if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
     return 'elsewhere';
   end if;
-  perform set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true), set_config('lock_timeout', '30', true);
+  perform set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true), set_config('lock_timeout', case when _of_keys then '${KEYS_WITHIN}' else '30' end, true);
   select r.current into _current from ${s}.ring r where r.ring = _ring;
   if _current = _segment or exists (select from ${s}.ring r where r.ring = _ring and r.draining = _segment) then
     return 'current';
@@ -50,8 +58,8 @@ begin
     -- asked for and let go again: whoever holds it for long would have all be copied in vain
     begin
       execute 'lock table ' || _table || ' in access exclusive mode';
-      raise exception 'let go' using errcode = 'PQ000';
-    exception when sqlstate 'PQ000' then null;
+      raise exception 'let go' using errcode = '${LET_GO}';
+    exception when sqlstate '${LET_GO}' then null;
     end;
     execute 'lock table ' || _table || ' in share mode';
   exception when lock_not_available then
@@ -91,9 +99,11 @@ begin
 
   for _try in 1 .. case when _kept > ${MANY} then ${TRIES.many} else ${TRIES.few} end loop
     begin
-      perform set_config('lock_timeout', '25', true);
-      perform pg_advisory_xact_lock(${s}.lock_key('guard'));
-      perform set_config('lock_timeout', '10', true);
+      if not _of_keys then
+        perform set_config('lock_timeout', '25', true);
+        perform pg_advisory_xact_lock(${s}.lock_key('guard'));
+        perform set_config('lock_timeout', '10', true);
+      end if;
       execute 'lock table ' || _table || ' in access exclusive mode';
       _done := true;
     exception when lock_not_available then null;

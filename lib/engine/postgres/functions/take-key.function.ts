@@ -1,4 +1,4 @@
-import { perSegment, type SchemaNames } from '../schema-names.js';
+import { perSegment, readAndLetGo, type SchemaNames } from '../schema-names.js';
 
 /**
  * Gives a key to a job, or says which job holds it. Append-only compare-and-swap: the newest generation decides, one
@@ -13,15 +13,18 @@ import { perSegment, type SchemaNames } from '../schema-names.js';
  */
 const takeKey = (s: string, ring: string, key: string, holds: string): string => `
 declare
-  _held record; _locked smallint; _generation int;
+  _held record; _holds boolean; _locked smallint; _generation int;
 begin
   loop
-    select r.current, r.draining, k.generation, k.job_id, k.holds, pg_current_snapshot() as seen into _held
+    select r.current, r.draining, k.generation, k.job_id, pg_current_snapshot() as seen into _held
       from ${s}.ring r
       left join lateral (
-        select x.generation, x.job_id, ${holds} as holds from ${s}.${ring} x
+        select x.generation, x.job_id from ${s}.${ring} x
          where x.queue_id = _queue_id and x.${key} = _key order by x.generation desc limit 1) k on true
      where r.ring = '${ring}';
+    _holds := false;
+    if _held.job_id is not null then${readAndLetGo(`      _holds := ${holds};`)}
+    end if;
     if _locked is distinct from _held.current then
       perform pg_advisory_xact_lock_shared(${s}.lock_key('${ring}', _held.current::text));
       _locked := _held.current;
@@ -30,7 +33,7 @@ begin
     if not ${s}.is_settled(_held.seen) then
       continue;
     end if;
-    if _held.holds then
+    if _holds then
       return _held.job_id;
     end if;
     _generation := coalesce(_held.generation, 0) + 1;
@@ -64,7 +67,7 @@ language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_pl
   s,
   'unique_key',
   'key',
-  `${s}.job_is_alive(_queue_id, x.job_id)`,
+  `${s}.job_is_alive(_queue_id, _held.job_id)`,
 )}
 $fn$`;
 
@@ -75,6 +78,6 @@ language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_pl
   s,
   'custom_id',
   'id',
-  `${s}.job_record(_queue_id, x.job_id) is not null`,
+  `${s}.job_record(_queue_id, _held.job_id) is not null`,
 )}
 $fn$`;
