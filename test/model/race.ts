@@ -114,6 +114,8 @@ export async function consume(race: Race, dice: Random): Promise<void> {
       await die(race, caller, worker.id);
       const late = await insisting(async () => worker.endAll(queue, runs));
       if (late.length !== runs.length) ledger.wrong.push('a dead worker ended what had been recovered');
+      // on a quick machine more die than a server has connections
+      await worker.session.client.end();
       worker = await engine.worker();
       continue;
     }

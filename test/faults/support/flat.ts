@@ -16,6 +16,21 @@ export interface Pace {
   readonly byTable: ReadonlyMap<string, number>;
 }
 
+/** Runs so many jobs through the queue, as fast as it goes. */
+export async function fill(fault: FaultTest, queue: string, count: number): Promise<void> {
+  const jobs = (await fault.producer()).queue(queue);
+  const batch = Array.from({ length: 1_000 }, () => ({ name: 'quick', data: { k: 'quick' } }));
+  for (let added = 0; added < count; added += batch.length) await jobs.addBulk(batch);
+  await until(
+    'all to be done',
+    async () => {
+      const { waiting, active } = await jobs.getJobCounts('waiting', 'active');
+      return waiting + active === 0;
+    },
+    60_000,
+  );
+}
+
 /** Runs jobs through the queue in batches for a while, and counts what the server touches for them. */
 export async function pace(fault: FaultTest, queue: string, ms: number): Promise<Pace> {
   const { client, schema } = fault.database;
