@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultTest } from './support/fault-test.js';
 import { ownDatabase } from './support/own-database.js';
-import { deadRows, expectFlat, fill, pace } from './support/flat.js';
+import { deadRows, expectFlat, pace } from './support/flat.js';
 import { scaled } from './support/setting.js';
 
 // alone: snapshots list the transactions of a whole server
@@ -13,8 +13,6 @@ describe('a transaction that stays open', () => {
   it('costs the queue nothing: as fast, as few blocks for each job, no dead rows', async () => {
     const queue = fault.newQueue();
     await fault.worker(queue, { concurrency: 50 });
-    // the indexes have the depth that they keep for millions of rows: what grows then, grows with the age of the snapshot
-    await fill(fault, queue, 40_000);
     await pace(fault, queue, scaled(5_000, 1_500));
     const before = await pace(fault, queue, scaled(15_000, 6_000));
     const pinning = await fault.database.connect();

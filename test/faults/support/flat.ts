@@ -16,19 +16,13 @@ export interface Pace {
   readonly byTable: ReadonlyMap<string, number>;
 }
 
-/** Runs so many jobs through the queue, as fast as it goes. */
-export async function fill(fault: FaultTest, queue: string, count: number): Promise<void> {
-  const jobs = (await fault.producer()).queue(queue);
-  const batch = Array.from({ length: 1_000 }, () => ({ name: 'quick', data: { k: 'quick' } }));
-  for (let added = 0; added < count; added += batch.length) await jobs.addBulk(batch);
-  await until(
-    'all to be done',
-    async () => {
-      const { waiting, active } = await jobs.getJobCounts('waiting', 'active');
-      return waiting + active === 0;
-    },
-    60_000,
+/** Jobs of the queue that have completed. It reads all of their results. */
+async function completed({ database: { client, schema } }: FaultTest, queue: string): Promise<number> {
+  const { rows } = await client.query(
+    `select count(*)::int as n from ${schema}.result r join ${schema}.queue q using (queue_id) where q.name = $1 and r.state = 'c'`,
+    [queue],
   );
+  return rows[0].n;
 }
 
 /** Runs jobs through the queue in batches for a while, and counts what the server touches for them. */
@@ -36,13 +30,7 @@ export async function pace(fault: FaultTest, queue: string, ms: number): Promise
   const { client, schema } = fault.database;
   const jobs = (await fault.producer()).queue(queue);
   const batch = Array.from({ length: BATCH }, () => ({ name: 'quick', data: { k: 'quick' } }));
-  const done = async (): Promise<number> => {
-    const { rows } = await client.query(
-      `select count(*)::int as n from ${schema}.result r join ${schema}.queue q using (queue_id) where q.name = $1 and r.state = 'c'`,
-      [queue],
-    );
-    return rows[0].n;
-  };
+  const done = async (): Promise<number> => completed(fault, queue);
   const blocks = async (): Promise<Map<string, number>> => {
     await client.query('select pg_stat_force_next_flush()');
     const { rows } = await client.query(
@@ -59,13 +47,15 @@ from pg_statio_user_tables where schemaname = $1`,
     added += batch.length;
     await sleep(Math.max(0, began + (added / RATE) * 1000 - performance.now()));
   }
-  await until('all to be done', async () => (await done()) - from === added, 30_000);
   const seconds = (performance.now() - began) / 1000;
-  // statistics of sessions that are busy come within a second
+  // statistics of sessions that are busy come within a second; by then the last jobs are done
   await sleep(1_500);
+  const touchedBy = await blocks();
+  // counted afterwards: it touches more the more has been done
+  await until('all to be done', async () => (await done()) - from === added, 30_000);
   fault.report.jobs(added);
   const byTable = new Map(
-    [...(await blocks())].map(([table, n]) => [table, (n - (touched.get(table) ?? 0)) / added] as const),
+    [...touchedBy].map(([table, n]) => [table, (n - (touched.get(table) ?? 0)) / added] as const),
   );
   return { rate: added / seconds, blocks: [...byTable.values()].reduce((sum, n) => sum + n, 0), byTable };
 }
