@@ -95,7 +95,6 @@ it('a completeIn in a transaction from before its lease was moved gets 40001, no
 });
 
 it('transactions that take keys, one overlapping the other, keep neither their ring nor the others from being reclaimed', async () => {
-  const worker = await engine.worker();
   let goesOn = true;
   const busy = [0, 1, 2, 3].map(async (i) => {
     const session = await engine.session();
@@ -104,18 +103,6 @@ it('transactions that take keys, one overlapping the other, keep neither their r
       await session.client.query('select pg_sleep(0.15)');
       await session.commit();
     }
-  });
-  // one whose handler completes it in a transaction that stays open
-  await engine.main.add(queue);
-  const [run] = (await worker.claim(queue, { want: 1 })).runs;
-  const user = await engine.session();
-  await user.client.query('begin');
-  await user.work.completeIn(user.client, worker.id, queue.id, {
-    key: run!.key,
-    run: 1,
-    lease: run!.lease,
-    ran: 1,
-    output: null,
   });
   try {
     for (const ring of ['unique_key', 'custom_id', 'lease']) {
@@ -139,7 +126,6 @@ it('transactions that take keys, one overlapping the other, keep neither their r
   } finally {
     goesOn = false;
     await Promise.all(busy);
-    await user.commit();
   }
-  expect(await engine.state(queue, { id: run!.key })).toBe('completed');
+  expect((await engine.main.add(queue, { uniqueKey: 'busy 0' }))[0]!.existing).toBeDefined();
 }, 40_000);

@@ -1,4 +1,4 @@
-import { perSegment, readAndLetGo, type SchemaNames, SqlState } from '../schema-names.js';
+import { perSegment, type SchemaNames, SqlState } from '../schema-names.js';
 
 /**
  * Completes a run in the handler's own transaction: its effects and its completion commit together. Text parameters
@@ -16,9 +16,11 @@ declare
   _state "char";
   _ended int := 0;
 begin
-  loop${readAndLetGo(`      select l.result_seg, pg_current_snapshot() as seen into _lease from (select) one
-        left join ${s}.lease l on l.queue_id = _queue_id and l.lane = _lane and l.n = _n and l.worker = _worker
-         and (_claim_no is null or l.claim_no = _claim_no) and _job_id = any(l.job_ids);`)}
+  -- what it locks here it holds to the caller's commit: were its lease let go and reclaimed, so might be the result that ended the run
+  loop
+    select l.result_seg, pg_current_snapshot() as seen into _lease from (select) one
+      left join ${s}.lease l on l.queue_id = _queue_id and l.lane = _lane and l.n = _n and l.worker = _worker
+       and (_claim_no is null or l.claim_no = _claim_no) and _job_id = any(l.job_ids);
     -- a snapshot from before a reclaim does not see what that has copied
     exit when _lease.result_seg is not null or ${s}.is_settled(_lease.seen);
   end loop;
