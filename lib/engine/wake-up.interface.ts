@@ -1,25 +1,35 @@
 /**
- * What a wake-up says: a queue has something in a lane, or something delayed that is due at a time (epoch ms); a run of it
- * was ended by somebody else; or it was paused or
- * resumed.
+ * What a wake-up says: a queue has something in a lane (`mayBeOpen`: or will have, when the transaction that adds it has
+ * ended); or something delayed that is due at a time (epoch ms); a run of it was ended by somebody else; or it was paused
+ * or resumed.
  */
 export type Wake =
-  | { readonly queueId: number; readonly lane: number }
+  | { readonly queueId: number; readonly lane: number; readonly mayBeOpen: boolean }
   | { readonly queueId: number; readonly dueAt: number }
   | { readonly queueId: number; readonly taken: true }
   | { readonly queueId: number; readonly paused: boolean };
 
-/** `queue:lane`, `queue:d:ms`, `x:queue` (a run was ended by somebody else), `p:queue` or `r:queue` (the queue was paused, or resumed); undefined for anything else on the channel. */
+const MAY_BE_OPEN = ':o';
+
+/** A wake-up for a transaction that may not have ended yet. */
+export const ofOpenTransaction = (wake: string): string => wake + MAY_BE_OPEN;
+
+/**
+ * `queue:lane`, `queue:d:ms`, either with `:o` where its transaction may be open, `x:queue` (a run was ended by somebody
+ * else), `p:queue` or `r:queue` (the queue was paused, or resumed); undefined for anything else on the channel.
+ */
 export function parseWake(text: string): Wake | undefined {
   const control = /^([xpr]):(\d+)$/.exec(text);
   if (control !== null) {
     const queueId = Number(control[2]);
     return control[1] === 'x' ? { queueId, taken: true } : { queueId, paused: control[1] === 'p' };
   }
-  const parts = /^(\d+):(?:(-?\d+)|d:(\d+))$/.exec(text);
+  const parts = /^(\d+):(?:(-?\d+)|d:(\d+))(:o)?$/.exec(text);
   if (parts === null) return undefined;
   const queueId = Number(parts[1]);
-  return parts[2] === undefined ? { queueId, dueAt: Number(parts[3]) } : { queueId, lane: Number(parts[2]) };
+  return parts[2] === undefined
+    ? { queueId, dueAt: Number(parts[3]) }
+    : { queueId, lane: Number(parts[2]), mayBeOpen: parts[4] === MAY_BE_OPEN };
 }
 
 /** Hears of notifications. `start` and `stop` are idempotent. */

@@ -52,9 +52,8 @@ export interface Claim {
   readonly runs: ClaimedRun[];
   /** Epoch milliseconds by the database's clock. */
   readonly at: number;
-  /** The snapshot: transactions from `xmin` on may be open, those from `xmax` on had not begun. */
-  readonly xmin: bigint;
-  readonly xmax: bigint;
+  /** Ids of the transactions that were open in its snapshot: what they have added it could not see. */
+  readonly running: readonly string[];
   /** Lanes that may hold more; null: unknown, look at all. */
   readonly open: readonly number[] | null;
   /** Lanes that hold jobs of names this process had no room for, or does not handle. */

@@ -67,7 +67,10 @@ export class QueueWorker {
       this.#promote = true;
       this.#schedule();
     });
-    this.#again = new LookAgain(5_000, (lanes) => this.look(lanes));
+    this.#again = new LookAgain(
+      () => deps.pollInterval(),
+      (lanes) => this.look(lanes),
+    );
     deps.suspects.onFree(() => {
       if (this.#suspectLanes.size > 0) this.look([...this.#suspectLanes.values()]);
       this.#suspectLanes.clear();
@@ -86,9 +89,9 @@ export class QueueWorker {
     return this.#claimer.unanswered;
   }
 
-  /** Something was added to a lane. */
-  wake(lane: number): void {
-    this.#again.woken(lane);
+  /** Something was added to a lane, or will have been when its transaction has ended. */
+  wake(lane: number, mayBeOpen: boolean): void {
+    if (mayBeOpen) this.#again.woken(lane);
     this.look([lane]);
   }
 
@@ -218,7 +221,7 @@ export class QueueWorker {
     else this.look(claim.open);
     // without a full processor they hold what only others handle
     if (full !== null) for (const lane of claim.parked) this.#parked.add(lane);
-    this.#again.claimed(claim.xmin, claim.xmax);
+    this.#again.claimed(claim.running, lanes);
     const tookSuspect = suspect && claim.runs.some(({ lease }) => claim.suspects.includes(lease.lane));
     if (tookSuspect || !suspect) for (const lane of claim.suspects) this.#suspectLanes.add(lane);
     if (suspect && !tookSuspect) this.#deps.suspects.free();

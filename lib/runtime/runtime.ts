@@ -221,7 +221,7 @@ export class QueueRuntime {
   #wake(wake: Wake): void {
     const queue = this.#queues.get(wake.queueId);
     if (queue === undefined) return;
-    if ('lane' in wake) queue.worker.wake(wake.lane);
+    if ('lane' in wake) queue.worker.wake(wake.lane, wake.mayBeOpen);
     else if ('taken' in wake) this.#taken.told(wake.queueId, queue.executor);
     else if ('paused' in wake) queue.worker.paused(wake.paused);
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));

@@ -58,11 +58,11 @@ describe('a listener', () => {
   it('hears which queue has something in which lane, or something due, and nothing else', async () => {
     const { heard, listener, looks } = await listening();
     expect([listener.listening, looks.count]).toEqual([true, 1]);
-    for (const payload of ['nonsense', '7:3', '8:-4', '9:d:1234', '7:']) await notify(payload);
+    for (const payload of ['nonsense', '7:3', '8:-4:o', '9:d:1234', '7:']) await notify(payload);
     await until('the last one to be heard', () => heard.length === 3);
     expect(heard).toEqual([
-      { queueId: 7, lane: 3 },
-      { queueId: 8, lane: -4 },
+      { queueId: 7, lane: 3, mayBeOpen: false },
+      { queueId: 8, lane: -4, mayBeOpen: true },
       { queueId: 9, dueAt: 1234 },
     ]);
   });

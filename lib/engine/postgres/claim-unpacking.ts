@@ -21,8 +21,7 @@ export interface ClaimRow {
 
 interface Status {
   readonly at: number;
-  readonly xmin: string;
-  readonly xmax: string;
+  readonly running: string[];
   readonly open: number[] | null;
   readonly parked: number[];
   readonly suspects: number[];
@@ -41,8 +40,7 @@ export function unpackClaim(rows: readonly ClaimRow[], claimNo: number): Claim {
   return {
     runs,
     at: status.at,
-    xmin: BigInt(status.xmin),
-    xmax: BigInt(status.xmax),
+    running: status.running,
     open: status.open,
     parked: status.parked,
     suspects: status.suspects,

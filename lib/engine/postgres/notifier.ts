@@ -1,4 +1,5 @@
 import { pause } from '../../utils/pause.js';
+import { ofOpenTransaction } from '../wake-up.interface.js';
 import type { PgConnection } from './connection.js';
 
 /** In callers' transactions a queue is notified about at most once in this time, by this process: ms. */
@@ -12,14 +13,15 @@ const PAUSE = 4;
  * - Never inside the transaction that adds, where it can be avoided: NOTIFY makes commits wait for each other across the
  *   whole database. What is added without a transaction is notified about after its commit; whatever comes while one
  *   notification is under way, or in the 4 ms after it, shares the next.
- * - Inside a caller's transaction at most once in 20 ms for a queue; what was left out is made up for afterwards, and a
- *   worker that is woken looks again for as long as transactions are open that were open then.
+ * - Inside a caller's transaction at most once in 20 ms for a queue; what was left out is made up for afterwards, and says
+ *   that its transaction may be open: a worker that it wakes looks again while transactions are open that were open then.
  * - It only saves time: a notification that is lost is found by the poll. Workers of this process are told directly.
  */
 export class Notifier {
   readonly #connection: PgConnection;
   readonly #alongTransactions: boolean;
   readonly #pending = new Set<string>();
+  readonly #leftOut = new Set<string>();
   readonly #lastAlong = new Map<number, number>();
   readonly #listeners = new Set<(wakes: readonly string[]) => void>();
   #sending = false;
@@ -54,14 +56,14 @@ export class Notifier {
 
   /** What was added in a transaction that may still be open, without a notification: made up for in a while. */
   uncommitted(wakes: readonly string[]): void {
-    for (const wake of wakes) this.#pending.add(wake);
+    for (const wake of wakes) this.#leftOut.add(ofOpenTransaction(wake));
     if (this.#makesUp) return;
     this.#makesUp = true;
     setTimeout(() => {
       this.#makesUp = false;
-      const due = [...this.#pending];
-      for (const listener of this.#listeners) listener(due);
-      void this.#send();
+      const due = [...this.#leftOut];
+      this.#leftOut.clear();
+      this.committed(due);
     }, ALONG_EVERY).unref();
   }
 

@@ -30,7 +30,7 @@ select l.lane, l.n, l.result_seg, t.job_ids, t.runs, t.attempts, t.max_attempts,
 $fn$`;
 
 /**
- * What a claim says beside its leases: the database's time, its snapshot's bounds, lanes with more, lanes left to whoever
+ * What a claim says beside its leases: the database's time, the transactions it did not see, lanes with more, lanes left to whoever
  * has room for their names, and lanes of suspects that it would have served or did.
  */
 export const claimStatus = ({ schema: s }: SchemaNames): string => `
@@ -40,8 +40,7 @@ create or replace function ${s}.claim_status(
 language sql stable
 return json_build_object(
   'at', date_part('epoch', _at) * 1000,
-  'xmin', pg_snapshot_xmin(_now)::text,
-  'xmax', pg_snapshot_xmax(_now)::text,
+  'running', (select coalesce(json_agg(x::text), '[]') from pg_snapshot_xip(_now) x),
   'open', _open,
   'parked', _parked,
   'suspects', _suspects
