@@ -26,7 +26,7 @@ describe('a ring is rotated', () => {
   it('when its segment is old, and holds anything', async () => {
     await engine.main.add(queue);
     await engine.rows(
-      `update ${engine.s}.ring set switched_at = now() - interval '1 hour' where ring in ('entry', 'delayed')`,
+      `update ${engine.s}.ring_switch set switched_at = now() - interval '1 hour' where ring in ('entry', 'delayed')`,
     );
     expect(await due({ age: 2 * 3_600_000 })).toEqual([]);
     expect(await due({ age: 1_800_000 })).toEqual(['entry']);

@@ -194,7 +194,10 @@ export function testEngine({ alone = false } = {}): TestEngine {
       return became.rows[0].became;
     },
     async switchRing(ring, segment) {
-      await database.client.query(`update ${names.schema}.ring set current = $2 where ring = $1`, [ring, segment]);
+      await database.client.query(`select ${names.schema}.switch_ring($1, $2, null, clock_timestamp())`, [
+        ring,
+        segment,
+      ]);
     },
     async state(queue, { id }) {
       return (await engine.main.jobs.getJob(queue.name, id))?.state;

@@ -38,7 +38,7 @@ import { promoteJob } from './promote-job.function.js';
 import { removeJob } from './remove-job.function.js';
 import { retryDead } from './retry-dead.function.js';
 import { revoke } from './revoke.function.js';
-import { rotate, segmentIsUsed, settle } from './rotate.function.js';
+import { rotate, segmentIsUsed, settle, switchRing } from './rotate.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
 import { updateData } from './update-data.function.js';
 import { windowIntervals } from './window-intervals.function.js';
@@ -107,6 +107,7 @@ export function functions(names: SchemaNames): string[] {
     recoverRuns,
     orphans,
     segmentIsUsed,
+    switchRing,
     rotate,
     settle,
     keptJobs,

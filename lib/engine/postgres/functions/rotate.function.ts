@@ -1,6 +1,8 @@
 import { RINGS } from '../rings.js';
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
 
+const SWITCHES_KEPT = 100;
+
 const list = (names: readonly string[]): string => `'{${names.join(',')}}'`;
 
 /**
@@ -35,9 +37,9 @@ begin
   end if;
   if _ring = any(${list(RINGS.filter(({ drains }) => drains).map(({ name }) => name))}) then
     perform setval('${inLiteral}.moved_by', pg_current_xact_id()::text::bigint);
-    update ${s}.ring set current = _new, draining = _old, switched_at = clock_timestamp() where ring = _ring;
+    perform ${s}.switch_ring(_ring, _new, _old, clock_timestamp());
   else
-    update ${s}.ring set current = _new, switched_at = clock_timestamp() where ring = _ring;
+    perform ${s}.switch_ring(_ring, _new, null, clock_timestamp());
   end if;
   update ${s}.segment set closed_at = clock_timestamp(), look_at = clock_timestamp() + _look_after, rows = null, kept = null
    where ring = _ring and segment = _old;
@@ -50,19 +52,32 @@ export const settle = ({ schema: s, inLiteral }: SchemaNames): string => `
 create or replace function ${s}.settle(_ring text) returns boolean
 language plpgsql as $fn$
 declare
-  _draining smallint;
+  _r record;
 begin
   if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
     return false;
   end if;
-  select r.draining into _draining from ${s}.ring r where r.ring = _ring;
+  select r.* into _r from ${s}.ring r where r.ring = _ring;
   -- nobody new takes this lock, so it is free one day, and nobody queues behind a try
-  if _draining is null or not pg_try_advisory_xact_lock(${s}.lock_key(_ring, _draining::text)) then
+  if _r.draining is null or not pg_try_advisory_xact_lock(${s}.lock_key(_ring, _r.draining::text)) then
     return false;
   end if;
   perform setval('${inLiteral}.moved_by', pg_current_xact_id()::text::bigint);
-  update ${s}.ring set draining = null where ring = _ring;
+  perform ${s}.switch_ring(_ring, _r.current, null, _r.switched_at);
   return true;
+end
+$fn$`;
+
+/** Appends what a ring's segments are from now on. The last hundred are kept, for people. */
+export const switchRing = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.switch_ring(_ring text, _current smallint, _draining smallint, _at timestamptz) returns void
+language plpgsql set enable_seqscan = off as $fn$
+declare
+  _n bigint;
+begin
+  select r.n + 1 into _n from ${s}.ring r where r.ring = _ring;
+  insert into ${s}.ring_switch (ring, n, current, draining, switched_at) values (_ring, _n, _current, _draining, _at);
+  delete from ${s}.ring_switch w where w.ring = _ring and w.n = _n - ${SWITCHES_KEPT};
 end
 $fn$`;
 

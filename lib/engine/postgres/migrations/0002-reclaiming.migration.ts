@@ -12,7 +12,24 @@ function keyRing(s: string, ring: string, key: string): string[] {
     ),
     ...SEGMENTS.map((i) => `insert into ${s}.${ring}_${i} (queue_id, ${key}, generation, job_id) values (0, '', 0, 0)`),
     `create view ${s}.${ring} as ${SEGMENTS.map((i) => `select * from ${s}.${ring}_${i}`).join(' union all ')}`,
-    `insert into ${s}.ring (ring, current) values ('${ring}', 0)`,
+    `insert into ${s}.ring_switch (ring, current) values ('${ring}', 0)`,
+  ];
+}
+
+/**
+ * Which segment takes new rows, by appending too: each claim asks, and a row that is updated at every switch would cost it
+ * more the longer an old snapshot is kept open.
+ */
+function switches(s: string): string[] {
+  const rings = ['entry', 'delayed', 'lease', 'result', 'unique_key', 'custom_id', 'pulse'];
+  return [
+    `alter table ${s}.ring rename to ring_switch`,
+    `alter table ${s}.ring_switch drop constraint ring_pkey, add column n bigint not null default 1, add primary key (ring, n)`,
+    // a ring of keys that was switched: whoever takes a key now writes to both, until nobody is left who knows the old one only
+    `alter table ${s}.ring_switch add column draining smallint`,
+    `create view ${s}.ring as
+select k.ring, w.current, w.switched_at, w.draining, w.n from (values ${rings.map((ring) => `('${ring}')`).join(', ')}) k (ring)
+ cross join lateral (select * from ${s}.ring_switch x where x.ring = k.ring order by x.n desc limit 1) w`,
   ];
 }
 
@@ -32,7 +49,7 @@ function pulse(s: string): string[] {
       `insert into ${s}.pulse_${i} (n, worker, in_flight, listening) values (0, '00000000-0000-0000-0000-000000000000', 0, false)`,
     ]),
     `create view ${s}.pulse as ${SEGMENTS.map((i) => `select * from ${s}.pulse_${i}`).join(' union all ')}`,
-    `insert into ${s}.ring (ring, current) values ('pulse', 0)`,
+    `insert into ${s}.ring_switch (ring, current) values ('pulse', 0)`,
   ];
 }
 
@@ -44,8 +61,7 @@ export const reclaiming: Migration = {
   up: ({ schema: s }: SchemaNames) => [
     // all locks first: an application at work waits for them once, and not for long
     `lock table ${s}.unique_key, ${s}.custom_id, ${s}.worker, ${s}.ring in access exclusive mode`,
-    // a ring of keys that was switched: whoever takes a key now writes to both, until nobody is left who knows the old one only
-    `alter table ${s}.ring add column draining smallint`,
+    ...switches(s),
     ...keyRing(s, 'unique_key', 'key'),
     ...keyRing(s, 'custom_id', 'id'),
     ...pulse(s),
