@@ -53,9 +53,9 @@ describe('a claim', () => {
   it('touches hardly more after a month of rotations that a transaction has stayed open for', async () => {
     const bench = await Bench.start(engine);
     await bench.finished(100);
-    const before = await bench.idle([0]);
     const pinning = await engine.session();
     await pinning.client.query('begin isolation level repeatable read; select pg_current_xact_id()');
+    const before = await bench.idle([0]);
     await engine.rows(`do $$ begin
   for i in 1 .. 4000 loop
     perform ${engine.s}.switch_ring(r.ring, r.current, r.draining, clock_timestamp()) from ${engine.s}.ring r
