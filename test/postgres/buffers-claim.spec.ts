@@ -55,6 +55,8 @@ describe('a claim', () => {
     await bench.finished(100);
     const pinning = await engine.session();
     await pinning.client.query('begin isolation level repeatable read; select pg_current_xact_id()');
+    // and a younger one, so that there is something to look through, before as after
+    await engine.rows('select pg_current_xact_id()');
     const before = await bench.idle([0]);
     await engine.rows(`do $$ begin
   for i in 1 .. 4000 loop
@@ -66,8 +68,8 @@ end $$`);
     const after = await bench.idle([0]);
     await pinning.client.query('rollback');
     console.log('buffers of an idle claim before and after 4,000 rotations', before, after);
-    // one level more in the index of switches, and a step to the left, for each of the three rings it reads
-    expect(after).toBeLessThanOrEqual(before + 6);
+    // one level more in the index of switches for each of the three rings it reads
+    expect(after).toBeLessThanOrEqual(before + 3);
   });
 
   it('costs little more for each further lane in use', async () => {
