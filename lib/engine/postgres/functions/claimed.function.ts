@@ -40,6 +40,9 @@ create or replace function ${s}.claim_status(
 language sql stable
 return json_build_object(
   'at', date_part('epoch', _at) * 1000,
+  -- what the release before reads in place of the next
+  'xmin', pg_snapshot_xmin(_now)::text,
+  'xmax', pg_snapshot_xmax(_now)::text,
   'running', (select coalesce(json_agg(x::text), '[]') from pg_snapshot_xip(_now) x),
   'open', _open,
   'parked', _parked,
