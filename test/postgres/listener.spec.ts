@@ -156,6 +156,26 @@ describe('a listener', () => {
     expect(log.texts('warn')).toEqual([expect.stringContaining('interrupted')]);
   }, 40_000);
 
+  it('that was interrupted, and then hears nothing, says both: the one does not explain the other', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    closing.push(async () => pool.end());
+    let swallows = false;
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+      const passing = (text: unknown, ...more: unknown[]): unknown =>
+        query(swallows && String(text).includes('pg_notify') ? 'select $1::text, $2::text' : text, ...more);
+      Object.assign(client, { query: passing });
+    });
+    const { log, worker } = await listening(database.url, { pool });
+    swallows = true;
+    await database.client.query('select pg_terminate_backend($1)', [await lockHolder(worker)]);
+    await until('it to find out', () => log.texts('warn').length === 2, 15_000);
+    expect(log.texts('warn')).toEqual([
+      expect.stringContaining('interrupted'),
+      expect.stringContaining('hears nothing'),
+    ]);
+  }, 30_000);
+
   it('carries a statement when the pool has no client left, and none when it does not listen', async () => {
     const pool = new pg.Pool({ connectionString: database.url, max: 1 });
     closing.push(async () => pool.end());

@@ -28,7 +28,7 @@ export class PostgresListener implements WakeUpListener {
   #session: ListenSession | undefined;
   #stopping = new AbortController();
   #loop: Promise<void> | undefined;
-  #said = false;
+  #said: 'interrupted' | 'deaf' | undefined;
 
   constructor(connection: PgConnection, options: { enabled: boolean; log: Log }) {
     this.#connection = connection;
@@ -69,7 +69,7 @@ export class PostgresListener implements WakeUpListener {
       try {
         await this.#listen(worker, callbacks, () => {
           tries = 0;
-          this.#said = false;
+          this.#said = undefined;
         });
       } catch (error) {
         const deaf = error instanceof Deaf;
@@ -116,10 +116,12 @@ export class PostgresListener implements WakeUpListener {
   }
 
   #say(error: Error): void {
-    if (this.#said || this.#stopping.signal.aborted) return;
-    this.#said = true;
+    const what = error instanceof Deaf ? 'deaf' : 'interrupted';
+    // that it is interrupted is no news where nothing was heard anyway
+    if (this.#said === what || this.#said === 'deaf' || this.#stopping.signal.aborted) return;
+    this.#said = what;
     this.#log.warn(
-      error instanceof Deaf
+      what === 'deaf'
         ? 'LISTEN hears nothing here (a transaction pooler?): workers poll every second. Give `listen` a direct connection for less latency.'
         : `LISTEN is interrupted (${error.message}): workers poll every second until it is back`,
     );
