@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine.js';
 import { keysOf, many, outcome, testEngine, type TestQueue, type TestWorker } from '../support/engine.js';
 import { until } from '../support/signals.js';
 
@@ -141,6 +142,46 @@ describe('promote, updateData and changePriority', () => {
     expect(await worker.claimKeys(queue)).toEqual(keysOf([high!, lower!, delayed!, low!]));
     expect(await jobs().changePriority(queue.name, low!.id, 0)).toBe(false);
     expect(await jobs().getJob(queue.name, lower!.id)).toMatchObject({ options: { priority: 0 } });
+  });
+});
+
+describe('whoever changes rows of a segment that is being reclaimed', () => {
+  type Change = (jobs: PostgresJobEngine, id: string) => Promise<boolean>;
+  const changes: Record<string, Change> = {
+    changePriority: async (control, id) => control.changePriority(queue.name, id, 3),
+    updateData: async (control, id) => control.updateData(queue.name, id, '2'),
+    remove: async (control, id) => control.remove(queue.name, id),
+  };
+
+  it.each(Object.entries(changes))('waits for that without keeping claims waiting: %s', async (_, change) => {
+    const [waiting, delayed] = await engine.main.add(queue, {}, { delay: 60_000 });
+    const [reclaiming, changing] = [await engine.session(), await engine.session()];
+    await reclaiming.client.query(`begin; lock table ${engine.s}.delayed_0 in share mode`);
+    const changed = change(changing.jobs, delayed!.id);
+    const waits = `select from pg_locks where not granted and mode = 'RowExclusiveLock' and relation = '${engine.s}.delayed_0'::regclass`;
+    await until('it to wait', async () => (await engine.rows(waits)).length === 1);
+    expect(await worker.claimKeys(queue)).toEqual(keysOf([waiting!]));
+    await reclaiming.client.query('rollback');
+    expect(await changed).toBe(true);
+  });
+
+  it('changes the data of a run that is under way when a transaction that completes another has ended', async () => {
+    const [one, other] = await engine.main.add(queue, {}, {});
+    const { runs } = await worker.claim(queue);
+    const [completing, changing] = [await engine.session(), await engine.session()];
+    await completing.client.query('begin');
+    await completing.client.query(`select ${engine.s}.complete_in($1, $2, 0, $3, $4, 1, 0, null)`, [
+      queue.id,
+      worker.id,
+      runs[0]!.lease.n,
+      one!.key,
+    ]);
+    const changed = changing.jobs.updateData(queue.name, other!.id, '2');
+    const asked = `select from pg_stat_activity where query like '%update_data%' and state = 'idle' and datname = current_database()`;
+    // longer than one try
+    await until('it to have been refused once', async () => (await engine.rows(asked)).length > 0);
+    await completing.client.query('commit');
+    expect(await changed).toBe(true);
   });
 });
 

@@ -1,10 +1,15 @@
 import type { JobControlEngine, ResolvedRetention } from '../job-control-engine.interface.js';
 import type { PgConnection } from './connection.js';
+import { pause } from '../../utils/pause.js';
 import { sqlState } from './connection-faults.js';
 import type { Notifier } from './notifier.js';
 import type { QueueIds } from './queue-ids.js';
 
 const LOCK_NOT_AVAILABLE = '55P03';
+/** How often data is tried to be changed that a run under way may be finishing with. */
+const TRIES = 20;
+/** Between two such tries: ms. */
+const AGAIN_AFTER = 100;
 
 /** What is done to jobs and queues from outside of a run: one statement a method. A queue that does not exist has no jobs. */
 export class PostgresJobControl implements JobControlEngine {
@@ -38,7 +43,17 @@ export class PostgresJobControl implements JobControlEngine {
     data: string,
     run?: { readonly key: string; readonly run: number },
   ): Promise<boolean> {
-    if (run === undefined) return (await this.#ofJob<boolean>('update_data', queue, id, [data])) === true;
+    if (run === undefined) {
+      for (let tries = 1; ; tries++) {
+        try {
+          return (await this.#ofJob<boolean>('update_data', queue, id, [data])) === true;
+        } catch (error) {
+          // a handler completes a job in a transaction that is open
+          if (sqlState(error) !== LOCK_NOT_AVAILABLE || tries === TRIES) throw error;
+          await pause(AGAIN_AFTER);
+        }
+      }
+    }
     return (await this.#value<boolean>('update_data($1, $2, $3, $4)', queue, [run.key, data, run.run])) === true;
   }
 

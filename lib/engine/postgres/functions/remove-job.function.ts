@@ -12,7 +12,7 @@ language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text;
   _run int;
-begin${LOCK_RUNS(s)}
+begin${LOCK_RUNS(s, 'entry', 'delayed', 'result')}
   _state := ${s}.job_record(_queue_id, _job_id)->>'state';
   if _state is null or _state = 'active' then
     return false;

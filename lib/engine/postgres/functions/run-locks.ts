@@ -1,8 +1,23 @@
+import { SEGMENTS } from '../schema-names.js';
+
 /**
  * The locks under which a run that waits or is delayed stays where it is, each in a statement of its own: for whoever ends or
  * changes one. Taken before he looks where it stands.
+ *
+ * - `changes`: the tables of which rows are updated or deleted, wherever they stand. Before the others, as reclaiming locks
+ *   a segment for as long as it copies what is still needed: claims must not wait for that behind who waits for it.
  */
-export const LOCK_RUNS = (s: string): string => `
+export const LOCK_RUNS = (
+  s: string,
+  ...changes: ('entry' | 'delayed' | 'result')[]
+): string => `${LOCK_CHANGED(s, changes)}
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   perform pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
   perform pg_advisory_xact_lock(${s}.lock_key('delayed', _queue_id::text));`;
+
+/** The first of these alone. */
+export const LOCK_CHANGED = (s: string, changes: readonly string[]): string =>
+  changes.length === 0
+    ? ''
+    : `
+  lock table ${changes.flatMap((ring) => SEGMENTS.map((i) => `${s}.${ring}_${i}`)).join(', ')} in row exclusive mode;`;
