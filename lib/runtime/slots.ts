@@ -40,11 +40,27 @@ export class Slots {
     return Math.max(0, this.definition.options.concurrency - this.#running.size - this.waiting);
   }
 
-  /** How many jobs will start within the next 20 ms beside those that have a place; none until one has shown how long it takes. */
+  /**
+   * How many jobs will start within the next 20 ms beside those that have a place; none until one has shown how long it
+   * takes, and none in the places of those that take longer.
+   */
   get ahead(): number {
     const ms = this.#averageMs;
     if (ms === undefined || ms >= AHEAD_MS) return 0;
-    return Math.min(MOST_AHEAD, Math.floor((this.definition.options.concurrency * AHEAD_MS) / Math.max(ms, 0.001)));
+    const quick = this.definition.options.concurrency - this.#slow;
+    return Math.min(MOST_AHEAD, Math.floor((quick * AHEAD_MS) / Math.max(ms, 0.001)));
+  }
+
+  /** Running jobs that have taken longer already than what is fetched ahead may. */
+  get #slow(): number {
+    const before = performance.now() - AHEAD_MS;
+    let slow = 0;
+    // in the order in which they began
+    for (const { startedAt } of this.#running) {
+      if (startedAt >= before) break;
+      slow++;
+    }
+    return slow;
   }
 
   /** How many runs it could take now: its free places, and what is ahead once half of that is used up. */
