@@ -141,7 +141,8 @@ export interface WorkerEngine {
   claim(worker: string, request: ClaimRequest): Promise<Claim>;
   /** @param mayHaveEnded whether some may have ended already: its answer was lost, or its transaction ends it. */
   finish(worker: string, queueId: number, outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
-  promote(queueId: number, limit: number): Promise<Promotion>;
+  /** @param room how many its process can take: of more, others are told. Default: the limit, so nobody is. */
+  promote(queueId: number, limit: number, room?: number): Promise<Promotion>;
   /** What a worker was handed longer ago than this (ms) and has not ended. */
   openRuns(worker: string, olderThan: number): Promise<OpenRun[]>;
   /** Which of these runs have been ended by others. */

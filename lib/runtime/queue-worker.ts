@@ -187,7 +187,7 @@ export class QueueWorker {
     const { engine, queueId } = this.#deps;
     this.#promote = false;
     try {
-      const { lanes, nextDueIn, more } = await engine.promote(queueId, PROMOTION);
+      const { lanes, nextDueIn, more } = await engine.promote(queueId, PROMOTION, this.#want());
       if (this.#lanes !== 'all') for (const lane of lanes) this.#lanes.add(lane);
       this.#promote ||= more;
       if (nextDueIn !== null) this.#due.in(nextDueIn);

@@ -115,3 +115,35 @@ it('a notification that is lost costs a poll, not a job', async () => {
   );
   expect((await ended(producer, await producer.add('job', 1))).returnvalue).toBe('ran');
 });
+
+it('a retry that is due while its process is full runs in another', async () => {
+  const queue = newQueue();
+  const holds = new Map<string, () => void>();
+  const ran: string[] = [];
+  const handler = (who: string) =>
+    processor(
+      queue,
+      async ({ data, attemptsStarted }) => {
+        if (data === 'fails' && attemptsStarted === 1) throw new Error('once');
+        if (data === 'fails') ran.push(who);
+        else await new Promise<void>((resolve) => holds.set(who, resolve));
+      },
+      { ...NEVER, concurrency: 1 },
+    );
+  const { queue: jobs } = await start({ providers: [handler('other')] });
+  await jobs(queue).add('job', 'holds');
+  await until('the other to be full', () => holds.has('other'));
+  await start({ providers: [handler('its own')] });
+  // longer than until the first poll, for which LISTEN was not there yet
+  const job = await jobs(queue).add('job', 'fails', { backoff: 2_000 });
+  await until(
+    'it to be delayed',
+    async () => (await jobs(queue).getJob(job.id))?.getState().then((is) => is === 'delayed') ?? false,
+  );
+  await jobs(queue).add('job', 'holds');
+  await until('its process to be full', () => holds.has('its own'));
+  holds.get('other')!();
+  await until('it to run', () => ran.length === 1);
+  expect(ran).toEqual(['other']);
+  holds.get('its own')!();
+});

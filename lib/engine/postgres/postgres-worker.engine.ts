@@ -126,13 +126,17 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
     return rows.map(({ job_id, run, state }) => ({ key: job_id, run, state }));
   }
 
-  async promote(queueId: number, limit: number): Promise<Promotion> {
+  async promote(queueId: number, limit: number, room = limit): Promise<Promotion> {
     const [row] = await this.#adopting<{
       lanes: number[];
       next_due: number | null;
       more: boolean;
       now: number;
-    }>(`select lanes, next_due, more, now from ${this.#connection.names.schema}.promote($1, $2)`, [queueId, limit]);
+    }>(`select lanes, next_due, more, now from ${this.#connection.names.schema}.promote($1, $2, $3)`, [
+      queueId,
+      limit,
+      room,
+    ]);
     const { lanes, next_due, more, now } = row!;
     return { lanes, more, nextDueIn: next_due === null ? null : Math.max(0, next_due - now) };
   }

@@ -33,10 +33,12 @@ const appendDue = (s: string, segment: number): string => `
  * - Then what came due since, at most `limit`. Rides (queue_id, run_at, txid, job_id).
  * - Locks and transaction as claim(), with a lock of its own: promotions and claims do not wait for each other.
  *
+ * `room`: so many its process can take; when it appended more, all others are told.
+ *
  * Returns the lanes it appended to, when the next run is due (epoch ms), and whether more are due already.
  */
-export const promote = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.promote(_queue_id int, _limit int) returns table (lanes int[], next_due float8, more boolean, now float8)
+export const promote = ({ schema: s, channel }: SchemaNames): string => `
+create or replace function ${s}.promote(_queue_id int, _limit int, _room int default null) returns table (lanes int[], next_due float8, more boolean, now float8)
 language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
@@ -117,6 +119,9 @@ begin
     insert into ${s}.lease_${i} (queue_id, lane, n, at, s1, due_until, pos_txid, pos_job)
     values (_queue_id, ${DELAYED_LANE}, _c.n + 1, _at, _now, _until, _pos_txid, _pos_job);`,
     )}
+  end if;
+  if _found > _room then
+    perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_lanes) l group by l;
   end if;
   return query select array(select distinct l from unnest(_lanes) l),
     (select date_part('epoch', d.run_at) * 1000 from ${s}.delayed d

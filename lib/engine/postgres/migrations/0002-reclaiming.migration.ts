@@ -104,6 +104,7 @@ export const reclaiming: Migration = {
     // their parameters grow; they are created again with the others
     `drop function if exists ${s}.claim(int, uuid, bigint, int, bigint, int[], text[], boolean, text[])`,
     `drop function if exists ${s}.claim_status(timestamptz, pg_snapshot, int[], int[])`,
+    `drop function if exists ${s}.promote(int, int)`,
     `drop function if exists ${s}.finish(int, uuid, text, text, text, text, text, text, text, text, text, boolean)`,
     `drop function if exists ${s}.complete_in(int, uuid, int, bigint, bigint, int, int, text)`,
     `drop function if exists ${s}.register_worker(uuid, text, int, jsonb, boolean)`,
