@@ -74,7 +74,8 @@ describe('processes whose clocks are ten minutes ahead, behind, and jump', () =>
     ).toEqual([false, false, false]);
     // who is dead is no matter of clocks either
     await sleep(WATCHED / 2);
-    const held = work(15, 'held-', () => ({ ms: 700 }));
+    // longer than what one process has fetched ahead, after short ones, waits there before others get it
+    const held = work(15, 'held-', () => ({ ms: 3_000 }));
     await jobs.addBulk(held.jobs);
     await until(
       'all to have begun',

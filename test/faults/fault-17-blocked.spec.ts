@@ -96,6 +96,12 @@ where a.application_name = $1 and exists (select from pg_locks l where l.pid = a
     const again = (await fault.ledger.runs(queue)).find(({ pid, key }) => pid === other.pid && key === 'unheard')!;
     expect(again.started - began).toBeGreaterThan(28_000);
     await blocked.tells('refused', 80_000);
+    // it blocks that process for as long
+    await until(
+      'it to be done there',
+      async () => (await fault.ledger.runs(queue)).some(({ outcome }) => outcome === 'done'),
+      80_000,
+    );
     await fault.account(queue, ['unheard'], (run) =>
       run.pid === blocked.pid ? 'its process was silent for 30 s: taken for dead' : undefined,
     );
