@@ -19,6 +19,7 @@ export class LookAgain {
   readonly #lanes = new Set<number>();
   readonly #awaited = new Map<string, Awaited>();
   #woken = false;
+  #claiming = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(pollInterval: () => number, look: (lanes: readonly number[]) => void) {
@@ -26,18 +27,24 @@ export class LookAgain {
     this.#look = look;
   }
 
-  /** A wake-up for this lane: whatever the next claim sees as open counts. */
+  /** A wake-up for this lane: whatever the next claim that is sent sees as open counts. */
   woken(lane: number): void {
     this.#lanes.add(lane);
     this.#woken = true;
+  }
+
+  /** Before each claim: what wakes from now on is later than what it will see. */
+  claiming(): void {
+    this.#claiming ||= this.#woken;
+    this.#woken = false;
   }
 
   /** After each claim: the transactions that were open in its snapshot, and the lanes it looked at. */
   claimed(running: readonly string[], looked: ReadonlySet<number> | 'all'): void {
     if (this.#lanes.size === 0) return;
     const now = performance.now();
-    if (this.#woken) {
-      this.#woken = false;
+    if (this.#claiming) {
+      this.#claiming = false;
       for (const id of running) {
         if (!this.#awaited.has(id)) this.#awaited.set(id, { pause: FIRST_PAUSE, lookAt: now + FIRST_PAUSE });
       }
@@ -45,7 +52,7 @@ export class LookAgain {
     const hadEnded = this.#forgetEnded(running);
     if (hadEnded && looked !== 'all' && [...this.#lanes].some((lane) => !looked.has(lane)))
       this.#look([...this.#lanes]);
-    if (this.#awaited.size === 0) this.#lanes.clear();
+    if (this.#awaited.size === 0 && !this.#woken) this.#lanes.clear();
     this.#lookLater(now);
   }
 

@@ -204,6 +204,7 @@ export class QueueWorker {
     if (full === null) this.#unpark();
     const lanes = this.#lanes;
     this.#lanes = new Set();
+    this.#again.claiming();
     let claim: Claim;
     const suspect = this.#hasFreePlace() && this.#deps.suspects.take();
     if (suspect && lanes !== 'all') for (const lane of this.#suspectLanes) lanes.add(lane);

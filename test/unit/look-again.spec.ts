@@ -6,13 +6,14 @@ let open: string[];
 let again: LookAgain;
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
   looks = [];
   open = [];
   again = new LookAgain(
     () => 5_000,
     (lanes) => {
       looks.push(lanes);
+      again.claiming();
       again.claimed(open, new Set(lanes));
     },
   );
@@ -26,6 +27,7 @@ afterEach(() => {
 describe('after a wake-up for a transaction that may be open', () => {
   it('looks no more where none is', async () => {
     again.woken(7);
+    again.claiming();
     again.claimed([], new Set([7]));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(looks).toEqual([]);
@@ -34,6 +36,7 @@ describe('after a wake-up for a transaction that may be open', () => {
   it('looks with pauses that double, and leaves the rest to the poll', async () => {
     open = ['10'];
     again.woken(7);
+    again.claiming();
     again.claimed(open, new Set([7]));
     await vi.advanceTimersByTimeAsync(2);
     expect(looks).toEqual([[7]]);
@@ -48,6 +51,7 @@ describe('after a wake-up for a transaction that may be open', () => {
     open = ['10'];
     for (let i = 0; i < 1_000; i++) {
       again.woken(7);
+      again.claiming();
       again.claimed(open, new Set([7]));
       await vi.advanceTimersByTimeAsync(10);
     }
@@ -57,11 +61,13 @@ describe('after a wake-up for a transaction that may be open', () => {
   it('is quick about one that has just begun, beside one that is open for long', async () => {
     open = ['10'];
     again.woken(7);
+    again.claiming();
     again.claimed(open, new Set([7]));
     await vi.advanceTimersByTimeAsync(60_000);
     looks.length = 0;
     open = ['10', '11'];
     again.woken(7);
+    again.claiming();
     again.claimed(open, new Set([7]));
     open = ['10'];
     await vi.advanceTimersByTimeAsync(2);
@@ -70,9 +76,21 @@ describe('after a wake-up for a transaction that may be open', () => {
     expect(looks).toHaveLength(1);
   });
 
+  it('counts what the next claim sees, when it is woken while one is under way', async () => {
+    again.claiming();
+    again.woken(7);
+    again.claimed([], new Set([3]));
+    open = ['10'];
+    again.claiming();
+    again.claimed(open, new Set([7]));
+    await vi.advanceTimersByTimeAsync(2);
+    expect(looks).toEqual([[7]]);
+  });
+
   it('ends with the last of them', async () => {
     open = ['10'];
     again.woken(7);
+    again.claiming();
     again.claimed(open, new Set([7]));
     open = [];
     await vi.advanceTimersByTimeAsync(60_000);
@@ -82,6 +100,7 @@ describe('after a wake-up for a transaction that may be open', () => {
   it('looks at its lanes when a claim elsewhere sees that one has ended', async () => {
     open = ['10', '11'];
     again.woken(7);
+    again.claiming();
     again.claimed(open, new Set([7]));
     open = ['11'];
     again.claimed(open, new Set([3]));
