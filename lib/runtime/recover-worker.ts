@@ -11,8 +11,10 @@ export interface RecoverDeps {
 /**
  * Lets what a dead worker held run again, queue by queue, each in transactions of its own: one queue's trouble does not
  * stop another's. What it had claimed last comes first. The worker is forgotten when nothing of it is left.
+ *
+ * Returns whether that is so: otherwise a run is locked by an open transaction, another process is at it, or it failed.
  */
-export async function recoverWorker(worker: string, { engine, log, onStalled }: RecoverDeps): Promise<void> {
+export async function recoverWorker(worker: string, { engine, log, onStalled }: RecoverDeps): Promise<boolean> {
   let isDone = true;
   const queueIds = await engine.queueIds();
   for (const recent of [true, false]) {
@@ -26,6 +28,7 @@ export async function recoverWorker(worker: string, { engine, log, onStalled }: 
     }
   }
   if (isDone) await engine.retire(worker);
+  return isDone;
 }
 
 /** Whether nothing is left of it. */

@@ -30,6 +30,19 @@ beforeEach(async () => {
 });
 
 describe('a dead worker', () => {
+  it('is recovered by one process at a time: others see that something is left', async () => {
+    await engine.main.add(queue, ...many(3));
+    await dying.claim(queue);
+    await engine.main.upkeep.bury(dying.id, '9000000000000000000', false);
+    const another = await engine.session();
+    await another.client.query('begin');
+    expect((await another.upkeep.recover(queue.id, dying.id, true)).lost).toHaveLength(3);
+    const nothing = { lost: [], stalled: [], more: false };
+    expect(await engine.main.upkeep.recover(queue.id, dying.id, true)).toEqual({ ...nothing, locked: 1 });
+    await another.client.query('commit');
+    expect(await engine.main.upkeep.recover(queue.id, dying.id, true)).toEqual({ ...nothing, locked: 0 });
+  });
+
   it('leaves its unfinished runs to others, in the suspects lane, with no attempt charged', async () => {
     const added = await engine.main.add(queue, ...many(3));
     const { runs } = await dying.claim(queue);

@@ -1,5 +1,8 @@
 import { perSegment, type SchemaNames } from '../schema-names.js';
 
+/** Reclaiming waits meanwhile: ms for each run that is locked. */
+const LOCKED_FOR = 10;
+
 /**
  * Ends what a dead worker left unfinished in a queue as lost, and lets it run again as a suspect; a job that was lost as a
  * suspect too often is dead (stalled). Attempts are not charged.
@@ -10,6 +13,8 @@ import { perSegment, type SchemaNames } from '../schema-names.js';
  *
  * - `since`: only what it claimed from then on. Most of what a process held it had just claimed; finding what it had held
  *   for long takes a look at all the leases there are.
+ *
+ * - One process at a time; for another it looks as if a run were locked.
  *
  * Returns the jobs that go on, those that are dead, how many are locked, whether there is more, and what to notify.
  */
@@ -24,12 +29,16 @@ declare
   _most int; _found int := 0; _lane int; _inserted int; _times int; _lanes int[] := '{}';
   _died boolean;
 begin
-  perform set_config('lock_timeout', '50', true);
+  lost := '{}'; stalled := '{}'; locked := 0; more := false;
+  if not pg_try_advisory_xact_lock(${s}.lock_key('recover', _worker::text)) then
+    locked := 1;
+    return;
+  end if;
+  perform set_config('lock_timeout', '${LOCKED_FOR}', true);
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   select coalesce((w.max_stalled->>q.name)::int, 2) into _most
     from ${s}.queue q left join ${s}.worker w on w.worker = _worker where q.queue_id = _queue_id;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
-  lost := '{}'; stalled := '{}'; locked := 0; more := false;
   for _l in
     select l.lane, l.result_seg, j.job_id, coalesce(j.run, 1) as run, coalesce(special.kind = 's', false) as suspect
       from ${s}.lease l
