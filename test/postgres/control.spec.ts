@@ -151,6 +151,7 @@ describe('whoever changes rows of a segment that is being reclaimed', () => {
     changePriority: async (control, id) => control.changePriority(queue.name, id, 3),
     updateData: async (control, id) => control.updateData(queue.name, id, '2'),
     remove: async (control, id) => control.remove(queue.name, id),
+    clean: async (control) => (await control.clean(queue.name, 0, 10, 'completed')).length === 0,
   };
 
   it.each(Object.entries(changes))('waits for that without keeping claims waiting: %s', async (_, change) => {
@@ -258,6 +259,21 @@ describe('clean, and dead jobs', () => {
       failed: 0,
     });
     expect(await engine.turn('lease')).toBe('reclaimed');
+  });
+
+  it('what has ended is removed a few at a time: none is passed over, and no more than was asked for', async () => {
+    const added = await engine.main.add(queue, ...many(130));
+    const { runs } = await worker.claim(queue, { want: 130 });
+    await worker.endAll(queue, runs);
+    // what has no entry any more cannot be removed, and stops nothing
+    for (const segment of [0, 1, 2]) {
+      await engine.rows(`delete from ${engine.s}.entry_${segment} where queue_id = $1 and job_id <= $2`, [
+        queue.id,
+        added[59]!.key,
+      ]);
+    }
+    expect(await jobs().clean(queue.name, 0, 60, 'completed')).toEqual(added.slice(60, 120).map(({ id }) => id));
+    expect(await jobs().clean(queue.name, 0, 100, 'completed')).toEqual(added.slice(120).map(({ id }) => id));
   });
 
   it('the dead are kept 14 days, or as long and as many as their queue says', async () => {

@@ -6,6 +6,8 @@ import type { Notifier } from './notifier.js';
 import type { QueueIds } from './queue-ids.js';
 
 const LOCK_NOT_AVAILABLE = '55P03';
+/** Jobs removed in one transaction, which their queue's claims wait for. */
+const CLEANED = 50;
 /** How often data is tried to be changed that a run under way may be finishing with. */
 const TRIES = 20;
 /** Between two such tries: ms. */
@@ -81,7 +83,17 @@ export class PostgresJobControl implements JobControlEngine {
   }
 
   async clean(queue: string, olderThan: number, limit: number, state: 'completed' | 'failed'): Promise<string[]> {
-    return (await this.#value<string[]>('clean($1, $2, $3, $4)', queue, [state, olderThan, limit])) ?? [];
+    const gone: string[] = [];
+    for (let after: string | null = '0'; after !== null && gone.length < limit;) {
+      const some: { gone: string[]; next: string | null } | null = await this.#value(
+        'clean($1, $2, $3, $4, $5)',
+        queue,
+        [state, olderThan, Math.min(CLEANED, limit - gone.length), after],
+      );
+      gone.push(...(some?.gone ?? []));
+      after = some?.next ?? null;
+    }
+    return gone;
   }
 
   async setRetention(queue: string, retention: ResolvedRetention): Promise<void> {
