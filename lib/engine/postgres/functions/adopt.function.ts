@@ -31,8 +31,18 @@ begin
   end if;
   perform set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true);
   perform pg_advisory_xact_lock(${s}.lock_key('upkeep'));
-  perform pg_advisory_xact_lock(${s}.lock_key('guard'));
-  lock table ${SEGMENTS.flatMap((i) => [`${s}.entry_${i}`, `${s}.delayed_${i}`]).join(', ')} in access exclusive mode;
+  loop
+    -- whoever changes rows holds them first, and then the guard: together or not at all
+    begin
+      perform set_config('lock_timeout', '100', true);
+      perform pg_advisory_xact_lock(${s}.lock_key('guard'));
+      lock table ${SEGMENTS.flatMap((i) => [`${s}.entry_${i}`, `${s}.delayed_${i}`]).join(', ')} in access exclusive mode;
+      exit;
+    exception when lock_not_available then
+      perform pg_sleep(0.1 * random());
+    end;
+  end loop;
+  perform set_config('lock_timeout', '0', true);
   if not _force and _here = (select i.system_identifier from ${s}.installation i) then
     return false;
   end if;
