@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { failure, testEngine, type TestQueue } from '../support/engine.js';
+import { aWhile } from '../support/signals.js';
 import { until } from '../support/signals.js';
 
 const engine = testEngine();
@@ -129,3 +130,22 @@ it('transactions that take keys, one overlapping the other, keep neither their r
   }
   expect((await engine.main.add(queue, { uniqueKey: 'busy 0' }))[0]!.existing).toBeDefined();
 }, 40_000);
+
+it('a ring of keys is not waited for behind a transaction that stays open: others take keys meanwhile', async () => {
+  const open = await engine.session();
+  await open.begin(queue, { uniqueKey: 'open' });
+  await rotate();
+  const [{ draining }] = await engine.rows(`select draining from ${engine.s}.ring where ring = 'unique_key'`);
+  await engine.rows(
+    `select ${engine.s}.switch_ring('unique_key', current, null, clock_timestamp()) from ${engine.s}.ring where ring = 'unique_key'`,
+  );
+  await aWhile(1_100);
+  const reclaiming = await engine.session();
+  const reclaimed = reclaiming.upkeep.reclaim('unique_key', draining);
+  await Promise.race([reclaimed, aWhile(100)]);
+  const other = await engine.session();
+  await other.client.query(`set lock_timeout = '300ms'`);
+  await other.add(queue, { uniqueKey: 'another' });
+  expect(await reclaimed).toBe('busy');
+  await open.commit();
+});

@@ -19,9 +19,10 @@ const PURGED = 1_000;
 const FEW = 10_000;
 /** After a segment was closed, those who still write to it have this long before it is asked for: ms. */
 const CLOSED_FOR = 5_000;
-/** Before a segment that was busy, and one that was still needed, is asked for again: ms. */
+/** Before a segment is asked for again that was busy, that was still needed, or that could not be reclaimed: ms. */
 const BUSY_PAUSE = 5_000;
 const KEPT_PAUSE = 15_000;
+const FAILED_PAUSE = 60_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The log's upkeep: one statement a method. */
@@ -61,11 +62,13 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
 
   async recover(queueId: number, worker: string, recent: boolean): Promise<Recovery> {
     const since = recent ? `clock_timestamp() - interval '${RECENT}'` : `'-infinity'`;
-    const [row] = await this.#query<Recovery>(
-      `select lost, stalled, locked, more from ${this.#s}.recover_runs($1, $2, ${since}, ${RECOVERED})`,
-      [queueId, worker],
+    const call = `select lost, stalled, locked, more from ${this.#s}.recover_runs($1, $2, ${since}, ${RECOVERED})`;
+    if (recent) return (await this.#query<Recovery>(call, [queueId, worker]))[0]!;
+    // a look at all leases may take longer than any other statement
+    return longWork(
+      this.#connection,
+      async (client) => (await client.query<Recovery>(call, [queueId, worker])).rows[0]!,
     );
-    return row!;
   }
 
   async retire(worker: string): Promise<void> {
@@ -109,23 +112,34 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
 
   async reclaim(ring: string, segment: number, signal?: AbortSignal): Promise<string> {
     const call = `select ${this.#s}.reclaim($1, $2, ${FEW}) as became`;
-    const became = await this.#unlessBusy(
-      async () =>
-        longWork(
-          this.#connection,
-          async (client) => (await client.query<{ became: string }>(call, [ring, segment])).rows[0]!.became,
-          signal,
-        ),
-      'busy',
-    );
+    let became: string;
+    try {
+      became = await this.#unlessBusy(
+        async () =>
+          longWork(
+            this.#connection,
+            async (client) => (await client.query<{ became: string }>(call, [ring, segment])).rows[0]!.became,
+            signal,
+          ),
+        'busy',
+      );
+    } catch (error) {
+      // what it had copied is dead rows now: not again at once
+      await this.#lookLater(ring, segment, FAILED_PAUSE).catch(() => undefined);
+      throw error;
+    }
     if (became !== 'reclaimed' && became !== 'elsewhere') {
-      await this.#query(`select ${this.#s}.look_later($1, $2, $3::float8 * interval '1 millisecond')`, [
-        ring,
-        segment,
-        became === 'busy' ? BUSY_PAUSE : KEPT_PAUSE,
-      ]);
+      await this.#lookLater(ring, segment, became === 'busy' ? BUSY_PAUSE : KEPT_PAUSE);
     }
     return became;
+  }
+
+  async #lookLater(ring: string, segment: number, pause: number): Promise<void> {
+    await this.#query(`select ${this.#s}.look_later($1, $2, $3::float8 * interval '1 millisecond')`, [
+      ring,
+      segment,
+      pause,
+    ]);
   }
 
   async purgeDead(queueId: number): Promise<number> {

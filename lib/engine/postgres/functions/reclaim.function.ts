@@ -13,7 +13,8 @@ const PLACEHOLDERS = `case _ring ${RINGS.map((ring) => `when '${ring.name}' then
 const TRIES = { few: 8, many: 40 };
 /**
  * Whoever takes a key holds its ring to his commit, and one such follows the other: a try as short as those of the other
- * rings would never succeed. Claims do not look at keys; who takes one waits so long at most: ms.
+ * rings would never succeed. Claims do not look at keys; who takes any key waits so long at most, and not at all behind a
+ * transaction that has been open for longer: ms.
  */
 const KEYS_WITHIN = 1_000;
 /** So many copies are many. */
@@ -25,8 +26,8 @@ const MANY = 10_000;
  * - The segment is locked against writers before the survivors are computed: a producer who resolved it while it was
  *   current may insert into it until then (trap 5). Readers go on; whatever takes long happens before they are kept out.
  * - TRUNCATE is not MVCC-safe (trap 4): it happens under the reclaim guard alone, which claims, promotions, finishes and
- *   whoever looks at jobs take shared before their snapshots. Nobody waits for it more than 50 ms: locks that are not
- *   had at once are asked for later.
+ *   whoever looks at jobs take shared before their snapshots. No claim waits for it more than 50 ms: locks that are not
+ *   had at once are asked for later. Who changes rows of the segment waits while it is copied, before he takes any lock.
  * - Results go after all leases that name their segment, or a late finish could end a run a second time.
  * - Few survivors go to the current segment. Many go, once, to the other one that is not current, an old generation that
  *   is reclaimed by the same rule; when there is none yet, or this one is older, and more than half survive, it stays and is it.
@@ -49,10 +50,21 @@ begin
   if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
     return 'elsewhere';
   end if;
+  if not has_table_privilege(_table, 'truncate') then
+    raise exception 'the role % may not truncate %', current_user, _table using errcode = 'insufficient_privilege',
+      hint = 'grant TRUNCATE on the schema''s tables, or let processes of another role do the maintenance';
+  end if;
   perform set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true), set_config('lock_timeout', case when _of_keys then '${KEYS_WITHIN}' else '30' end, true);
   select r.current into _current from ${s}.ring r where r.ring = _ring;
   if _current = _segment or exists (select from ${s}.ring r where r.ring = _ring and r.draining = _segment) then
     return 'current';
+  end if;
+  if _of_keys and exists (
+    select from pg_locks l join pg_stat_activity a using (pid)
+     where l.relation = _table::regclass and l.granted and l.pid <> pg_backend_pid()
+       and a.xact_start < clock_timestamp() - interval '${KEYS_WITHIN} ms') then
+    -- it would be waited for in vain, and by all who take keys
+    return 'busy';
   end if;
   begin
     -- asked for and let go again: whoever holds it for long would have all be copied in vain
@@ -83,7 +95,6 @@ begin
       execute 'select count(*) from (' || _survivors || ') x' into _kept;
       execute 'select count(*) from ' || _table into _rows;
       if _kept * 2 > _rows then
-        update ${s}.segment set rows = _rows, kept = _kept where ring = _ring and segment = _segment;
         return 'kept';
       end if;
     end if;
@@ -117,7 +128,7 @@ begin
   perform setval('${inLiteral}.moved_by', pg_current_xact_id()::text::bigint);
   execute 'truncate ' || _table;
   execute format(${PLACEHOLDERS}, _table);
-  update ${s}.segment set closed_at = null, look_at = null, rows = null, kept = null where ring = _ring and segment = _segment;
+  update ${s}.segment set closed_at = null, look_at = null where ring = _ring and segment = _segment;
   if _target <> _current and _kept > 0 then
     update ${s}.segment set closed_at = coalesce(closed_at, clock_timestamp()), look_at = coalesce(look_at, clock_timestamp())
      where ring = _ring and segment = _target;

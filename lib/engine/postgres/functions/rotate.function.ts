@@ -41,7 +41,7 @@ begin
   else
     perform ${s}.switch_ring(_ring, _new, null, clock_timestamp());
   end if;
-  update ${s}.segment set closed_at = clock_timestamp(), look_at = clock_timestamp() + _look_after, rows = null, kept = null
+  update ${s}.segment set closed_at = clock_timestamp(), look_at = clock_timestamp() + _look_after
    where ring = _ring and segment = _old;
   return true;
 end

@@ -71,8 +71,6 @@ export const reclaiming: Migration = {
   segment smallint not null,
   closed_at timestamptz,
   look_at timestamptz,
-  rows bigint,
-  kept bigint,
   primary key (ring, segment)
 )`,
     `insert into ${s}.segment (ring, segment) select r.ring, i from ${s}.ring r, generate_series(0, ${SEGMENTS.length - 1}) i`,
