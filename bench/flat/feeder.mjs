@@ -1,5 +1,5 @@
 // The producer, in a process of its own: adds jobs at a rate, or as fast as it can while few enough wait.
-import { startApplication } from '../adapters/pgqueue.mjs';
+import { startApplication } from '../floors/application.mjs';
 import { payload, sleep } from '../lib/measure.mjs';
 import { kind } from './ledger.mjs';
 

@@ -1,8 +1,14 @@
-/** A job's data: 190 bytes as JSON. */
-export function payload(n) {
-  const data = { n, to: `user${n % 100_000}@example.com`, template: 'welcome', language: 'en', text: '' };
+/** A job's data: 190 bytes as JSON; `at`, if given, is when it was added. */
+export function payload(n, at) {
+  const data = { n, at, to: `user${n % 100_000}@example.com`, template: 'welcome', language: 'en', text: '' };
   data.text = 'x'.repeat(190 - JSON.stringify(data).length);
   return data;
+}
+
+/** Milliseconds of the machine's monotonic clock: all processes read the same. */
+export function now() {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1e6;
 }
 
 /** Calls `work` from `callers` loops for a while, after a warm-up; the rate, and percentiles of each call's latency. */

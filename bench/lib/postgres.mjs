@@ -12,15 +12,15 @@ const DURABLE = {
   checkpoint_timeout: '30min',
 };
 
-/** The server of DATABASE_URL, or a private one from the binaries that npm brings. */
-export async function startPostgres() {
+/** The server of DATABASE_URL, or a private one from the binaries that npm brings, with these settings on top. */
+export async function startPostgres(settings = {}) {
   const given = process.env.DATABASE_URL;
   if (given) return { url: given, stop: async () => undefined };
   const root = path.resolve(import.meta.dirname, '../..');
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'sample'], { cwd: root, stdio: 'inherit' });
   const { startLocalPostgres } = await import('../../.build/sample/sample/local-postgres.js');
-  return startLocalPostgres({ settings: DURABLE });
+  return startLocalPostgres({ settings: { ...DURABLE, ...settings } });
 }
 
 export async function connect(url) {

@@ -1,4 +1,4 @@
-import { median } from './measure.mjs';
+import { median } from '../lib/measure.mjs';
 
 const whole = (value) => Math.round(value).toLocaleString('en-US');
 const fixed = (digits) => (value) => value.toFixed(digits);

@@ -1,6 +1,6 @@
-import { addInBulk, addInTransactions, addOneByOne } from '../workloads/add.mjs';
-import { bareLoop, drain } from '../workloads/drain.mjs';
-import { pickup } from '../workloads/pickup.mjs';
+import { addInBulk, addInTransactions, addOneByOne } from './add.mjs';
+import { bareLoop, drain } from './drain.mjs';
+import { pickup } from './pickup.mjs';
 
 const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400 };
 const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100 };

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { startApplication } from '../adapters/pgqueue.mjs';
-import { claimLoop } from '../adapters/floor.mjs';
+import { startApplication } from './application.mjs';
+import { claimLoop } from './floor.mjs';
 import { connect, settle } from '../lib/postgres.mjs';
 import { payload, sleep, walPosition } from '../lib/measure.mjs';
 
@@ -23,7 +23,7 @@ export async function drain({ url, schema, jobs }) {
   const app = await startApplication({
     url,
     schema,
-    onJob: ({ data }) => {
+    onData: (data) => {
       seen[data.n]++;
       if (++count === jobs) done();
     },

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import path from 'node:path';
-import { startApplication } from '../adapters/pgqueue.mjs';
+import { startApplication } from './application.mjs';
 import { percentiles, sleep } from '../lib/measure.mjs';
 
 /** W4: one job every 20 ms for an idle worker; the producer is another process. Milliseconds from add() to handler. */
@@ -10,7 +10,7 @@ export async function pickup({ url, schema, jobs }) {
     url,
     schema,
     // both processes read the same monotonic clock
-    onJob: ({ data }) => latencies.push(Number(process.hrtime.bigint() - BigInt(data.at)) / 1e6),
+    onData: (data) => latencies.push(Number(process.hrtime.bigint() - BigInt(data.at)) / 1e6),
   });
   await app.start();
   await sleep(500);

@@ -1,5 +1,5 @@
-import { startApplication } from '../adapters/pgqueue.mjs';
-import { plainTable } from '../adapters/floor.mjs';
+import { startApplication } from './application.mjs';
+import { plainTable } from './floor.mjs';
 import { connect } from '../lib/postgres.mjs';
 import { closedLoop, payload } from '../lib/measure.mjs';
 

@@ -1,4 +1,4 @@
-import { startApplication } from '../adapters/pgqueue.mjs';
+import { startApplication } from './application.mjs';
 import { payload, sleep } from '../lib/measure.mjs';
 
 const [, , url, schema, jobs] = process.argv;
