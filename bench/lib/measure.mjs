@@ -52,3 +52,8 @@ export async function walPosition(client) {
 export async function sleep(ms) {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** What was done of all there was, in words. */
+export function outOf(count, all) {
+  return `${count.toLocaleString('en-US')} of ${all.toLocaleString('en-US')}`;
+}
