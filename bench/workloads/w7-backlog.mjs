@@ -1,0 +1,45 @@
+import { takingRate } from '../lib/rounds.mjs';
+import { best } from './profiles.mjs';
+
+const ROUNDS = 3;
+
+export default {
+  title: 'W7: 1,000,000 waiting',
+  about:
+    'How fast 10,000 jobs are taken when only they wait, and when 1,000,000 wait: the median of three new worker ' +
+    'processes each. (Filling ends after 60 s: then fewer wait.)',
+  repeats: false,
+  variants: { '': {} },
+  profiles: best,
+  sizes: { full: { few: 10_000, many: 1_000_000 }, quick: { few: 5_000, many: 100_000 } },
+
+  async run(environment, { few, many }) {
+    const { result, usage } = await environment.measure(async () => {
+      const refill = async () => {
+        await environment.fill(few);
+        await environment.settle();
+      };
+      const alone = await takingRate(environment, { jobs: few, rounds: ROUNDS, before: refill });
+      if (!alone.isDone) return { alone, crowded: alone, waiting: few };
+      const waiting = await environment.fill(many);
+      await environment.settle();
+      const crowded = await takingRate(environment, { jobs: few, rounds: ROUNDS, before: () => undefined });
+      return { alone, crowded, waiting };
+    });
+    const { alone, crowded, waiting } = result;
+    return {
+      figures: { ratio: crowded.rate / alone.rate, alone: alone.rate, crowded: crowded.rate, waiting },
+      usage,
+      isDone: crowded.isDone,
+      ended: crowded.ended,
+      audit: crowded.audit,
+    };
+  },
+
+  columns: [
+    { variant: '', figure: 'ratio', title: 'many ÷ few', as: 'fraction' },
+    { variant: '', figure: 'alone', title: '10,000 wait (jobs/s)', as: 'count', isRate: true },
+    { variant: '', figure: 'crowded', title: '1,000,000 wait (jobs/s)', as: 'count', isRate: true },
+    { variant: '', figure: 'waiting', title: 'waiting', as: 'count', isRate: true },
+  ],
+};
