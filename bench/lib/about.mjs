@@ -48,7 +48,7 @@ function commit() {
 function buildHash() {
   const dist = path.join(ROOT, 'dist');
   const hash = createHash('sha256');
-  for (const name of readdirSync(dist, { recursive: true }).toSorted()) {
+  for (const name of readdirSync(dist, { recursive: true }).toSorted((a, b) => a.localeCompare(b))) {
     const file = path.join(dist, name);
     if (statSync(file).isFile()) hash.update(name).update(readFileSync(file));
   }

@@ -1,0 +1,31 @@
+import { WORKLOADS } from '../workloads/index.mjs';
+import { Environment } from './environment.mjs';
+
+/** When a cell ends, done or not: ms. */
+const LIMIT = { full: 60_000, quick: 6_000 };
+/** A cell that is stuck, in filling and closing as well: so many times its limit. */
+const STUCK = 6;
+
+/** Runs one cell in an environment of its own. What goes wrong is its result, too. */
+export async function runCell({ workload, variant, system, profile }, { postgres, quick }) {
+  const { sizes, variants, run } = WORKLOADS[workload];
+  const form = quick ? 'quick' : 'full';
+  const { limit = LIMIT[form], ...size } = sizes[form];
+  let environment;
+  let timer;
+  const stuck = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the cell is stuck')), STUCK * limit);
+  });
+  const work = async () => {
+    environment = await Environment.open({ system, profile, limit, postgres });
+    return run(environment, size, variants[variant]);
+  };
+  try {
+    return await Promise.race([work(), stuck]);
+  } catch (error) {
+    return { error: String(error?.stack ?? error) };
+  } finally {
+    clearTimeout(timer);
+    await environment?.close();
+  }
+}
