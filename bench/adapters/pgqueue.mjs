@@ -36,12 +36,12 @@ export default {
 
   async observer({ url }) {
     const client = await connect(url);
-    const count = async (what, table) =>
-      (await client.query(`select count(${what})::int as n from pgqueue.${table} where queue_id > 0`)).rows[0].n;
-    const ended = () => count('*', 'result');
+    const count = async (from) => (await client.query(`select count(*)::int as n from ${from}`)).rows[0].n;
+    const jobsOf = (table) => `select job_id from pgqueue.${table} where queue_id > 0`;
     return {
-      stored: async () => (await count('distinct job_id', 'entry')) - (await ended()),
-      isDone: async (added) => (await ended()) >= added,
+      // entries of finished jobs go earlier than their results
+      stored: () => count(`(${jobsOf('entry')} except ${jobsOf('result')}) e`),
+      isDone: async (added) => (await count(`(${jobsOf('result')}) r`)) >= added,
       close: () => client.end(),
     };
   },

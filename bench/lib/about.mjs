@@ -15,7 +15,7 @@ export function machine() {
 export function subject({ postgres, redis, quick }) {
   return {
     commit: commit(),
-    build: buildHash(),
+    sources: hashOf('dist', 'bench/adapters', 'bench/lib', 'bench/roles', 'bench/workloads'),
     size: quick ? 'quick' : 'full',
     machine: machine(),
     node: process.version,
@@ -44,13 +44,14 @@ function commit() {
   }
 }
 
-/** Of `dist`: two builds of one commit with changes differ. */
-function buildHash() {
-  const dist = path.join(ROOT, 'dist');
+/** A commit with changes is not one version: this tells them apart. */
+function hashOf(...folders) {
   const hash = createHash('sha256');
-  for (const name of readdirSync(dist, { recursive: true }).toSorted((a, b) => a.localeCompare(b))) {
-    const file = path.join(dist, name);
-    if (statSync(file).isFile()) hash.update(name).update(readFileSync(file));
+  for (const folder of folders.map((name) => path.join(ROOT, name))) {
+    for (const name of readdirSync(folder, { recursive: true }).toSorted((a, b) => a.localeCompare(b))) {
+      const file = path.join(folder, name);
+      if (statSync(file).isFile()) hash.update(name).update(readFileSync(file));
+    }
   }
   return hash.digest('hex').slice(0, 12);
 }
