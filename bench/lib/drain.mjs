@@ -43,16 +43,18 @@ export async function collect(workers, jobs) {
   const waited = all.flatMap((one) => Array.from(one.waited));
   const order = Uint32Array.from(at.keys()).toSorted((a, b) => at[a] - at[b]);
   const records = { at: Float64Array.from(order, (i) => at[i]), waited: Float64Array.from(order, (i) => waited[i]) };
-  return { records, audit: countWrong(all, jobs) };
+  const seen = all.map((one) => one.seen);
+  return { records, seen, audit: countWrong(seen, jobs) };
 }
 
-function countWrong(all, jobs) {
+/** From how often each process saw each job. */
+export function countWrong(seen, jobs) {
   let repeated = 0;
   let lost = 0;
-  const length = Math.max(jobs ?? 0, ...all.map(({ seen }) => seen.length));
-  for (let n = 0; n < length; n++) {
+  const most = Math.max(jobs ?? 0, ...seen.map(({ length }) => length));
+  for (let n = 0; n < most; n++) {
     let times = 0;
-    for (const { seen } of all) times += seen[n] ?? 0;
+    for (const one of seen) times += one[n] ?? 0;
     if (times > 1) repeated += times - 1;
     if (times === 0 && n < jobs) lost++;
   }

@@ -1,7 +1,5 @@
-import { takingRate } from '../lib/rounds.mjs';
+import { auditOf, takingRate } from '../lib/rounds.mjs';
 import { best } from './profiles.mjs';
-
-const ROUNDS = 3;
 
 export default {
   title: 'W7: 1,000,000 waiting',
@@ -19,11 +17,11 @@ export default {
         await environment.fill(few);
         await environment.settle();
       };
-      const alone = await takingRate(environment, { jobs: few, rounds: ROUNDS, before: refill });
+      const alone = await takingRate(environment, { jobs: few, before: refill });
       if (!alone.isDone) return { alone, crowded: alone, waiting: few };
       const waiting = await environment.fill(many);
       await environment.settle();
-      const crowded = await takingRate(environment, { jobs: few, rounds: ROUNDS, before: () => undefined });
+      const crowded = await takingRate(environment, { jobs: few });
       return { alone, crowded, waiting };
     });
     const { alone, crowded, waiting } = result;
@@ -32,7 +30,7 @@ export default {
       usage,
       isDone: crowded.isDone,
       ended: crowded.ended,
-      audit: crowded.audit,
+      audit: auditOf(alone, crowded),
     };
   },
 

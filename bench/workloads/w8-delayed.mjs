@@ -1,7 +1,6 @@
-import { takingRate } from '../lib/rounds.mjs';
+import { auditOf, takingRate } from '../lib/rounds.mjs';
 import { best } from './profiles.mjs';
 
-const ROUNDS = 3;
 const A_MONTH = 30 * 86_400_000;
 
 export default {
@@ -20,10 +19,10 @@ export default {
       await environment.settle();
     };
     const { result, usage } = await environment.measure(async () => {
-      const alone = await takingRate(environment, { jobs: ready, rounds: ROUNDS, before });
+      const alone = await takingRate(environment, { jobs: ready, before });
       if (!alone.isDone) return { alone, beside: alone, later: 0 };
       const later = await environment.fill(delayed, { delay: A_MONTH });
-      const beside = await takingRate(environment, { jobs: ready, rounds: ROUNDS, before });
+      const beside = await takingRate(environment, { jobs: ready, before });
       return { alone, beside, later };
     });
     const { alone, beside, later } = result;
@@ -32,7 +31,7 @@ export default {
       usage,
       isDone: beside.isDone,
       ended: beside.ended,
-      audit: beside.audit,
+      audit: auditOf(alone, beside),
     };
   },
 
