@@ -2,6 +2,7 @@ import { startNestApplication } from '../lib/application.mjs';
 import { connect } from '../lib/postgres.mjs';
 
 const WORKER = { default: {}, tuned: { concurrency: 100 } };
+const jobsIn = (table) => `select job_id from pgqueue.${table} where queue_id > 0`;
 const toJob = (data, opts) => ({ name: 'noop', data, opts });
 
 export default {
@@ -37,11 +38,10 @@ export default {
   async observer({ url }) {
     const client = await connect(url);
     const count = async (from) => (await client.query(`select count(*)::int as n from ${from}`)).rows[0].n;
-    const jobsOf = (table) => `select job_id from pgqueue.${table} where queue_id > 0`;
     return {
       // entries of finished jobs go earlier than their results
-      stored: () => count(`(${jobsOf('entry')} except ${jobsOf('result')}) e`),
-      isDone: async (added) => (await count(`(${jobsOf('result')}) r`)) >= added,
+      stored: () => count(`(${jobsIn('entry')} except ${jobsIn('result')}) e`),
+      isDone: async (added) => (await count(`(${jobsIn('result')}) r`)) >= added,
       close: () => client.end(),
     };
   },

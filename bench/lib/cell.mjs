@@ -11,13 +11,13 @@ export async function runCell({ workload, variant, system, profile }, { postgres
   const { sizes, variants, run } = WORKLOADS[workload];
   const form = quick ? 'quick' : 'full';
   const { limit = LIMIT[form], ...size } = sizes[form];
-  let environment;
+  const environment = new Environment({ limit, postgres });
   let timer;
   const stuck = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error('the cell is stuck')), STUCK * limit);
   });
   const work = async () => {
-    environment = await Environment.open({ system, profile, limit, postgres });
+    await environment.open({ system, profile });
     return run(environment, size, variants[variant]);
   };
   try {
@@ -26,6 +26,6 @@ export async function runCell({ workload, variant, system, profile }, { postgres
     return { error: String(error?.stack ?? error) };
   } finally {
     clearTimeout(timer);
-    await environment?.close();
+    await environment.close();
   }
 }

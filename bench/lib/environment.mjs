@@ -19,22 +19,23 @@ export class Environment {
   #postgres;
   #redis;
 
-  static async open({ system, profile, limit, postgres }) {
-    const environment = new Environment();
-    environment.limit = limit;
-    environment.adapter = await loadAdapter(system);
-    environment.#postgres = postgres;
-    if (environment.adapter.server === 'redis') {
-      environment.#redis = await startRedis(environment.adapter.appendfsync);
-      environment.url = environment.#redis.url;
+  constructor({ limit, postgres }) {
+    this.limit = limit;
+    this.#postgres = postgres;
+  }
+
+  async open({ system, profile }) {
+    const adapter = await loadAdapter(system);
+    if (adapter.server === 'redis') {
+      this.#redis = await startRedis(adapter.appendfsync);
+      this.url = this.#redis.url;
     } else {
-      environment.url = await postgres.createDatabase();
-      environment.client = await connect(environment.url);
+      this.url = await this.#postgres.createDatabase();
+      this.client = await connect(this.url);
     }
-    environment.#about = { system, profile, url: environment.url };
-    await environment.adapter.prepare({ profile, url: environment.url });
-    environment.observer = await environment.adapter.observer({ url: environment.url });
-    return environment;
+    this.#about = { system, profile, url: this.url };
+    await adapter.prepare({ profile, url: this.url });
+    this.observer = await adapter.observer({ url: this.url });
   }
 
   get redis() {
