@@ -1,4 +1,4 @@
-// npm run publish-results (in bench/): puts results/latest.md and its charts into this folder's README.
+// npm run publish-results (in bench/) puts results/latest.md and its charts into this folder's README.
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 

@@ -9,6 +9,7 @@ const WRITE = {
   bytes: (value) => Math.round(value).toLocaleString('en-US'),
   megabytes: (value) => `${(value / 1e6).toFixed(1)} MB`,
 };
+const percent = (share) => (share < 0 ? '' : `${Math.round(share * 100)} %`);
 const bold = (text) => `**${text}**`;
 const marked = (verdict) => (verdict === 'missed' ? bold(verdict) : verdict);
 
@@ -47,12 +48,11 @@ function section(workload, rows, { titles, goals, chart }) {
   const { title, about, columns } = WORKLOADS[workload];
   const ordered = Object.values(rows).toSorted((a, b) => SYSTEMS.indexOf(a.system) - SYSTEMS.indexOf(b.system));
   const lines = ordered.map((row) => {
-    const variants = Object.values(row.variants);
     return [
       `${titles[row.system].title}, ${row.profile}`,
       ...columns.map((column) => written(row.variants[column.variant], column, columns)),
       ratio(row, rows, columns[0]),
-      `${Math.round(Math.max(...variants.map(({ noise }) => noise)) * 100)} %`,
+      percent(Math.max(...Object.values(row.variants).map(({ noise }) => noise))),
     ];
   });
   const headings = ['', ...columns.map(({ title: name, as }) => (as === 'ms' ? `${name} (ms)` : name)), '×', 'noise'];

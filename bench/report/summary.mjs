@@ -46,7 +46,7 @@ function summarizeResults(results) {
     lost: sum('lost'),
     repeated: sum('repeated'),
     /** The share of one CPU that others took, in the noisiest repetition. */
-    noise: Math.max(0, ...measured.map(({ usage }) => usage.others + usage.steal)),
+    noise: Math.max(...measured.map(({ usage }) => usage.others + usage.steal)),
   };
 }
 
