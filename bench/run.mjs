@@ -51,7 +51,7 @@ const left = values.report ? [] : cells.filter((cell) => state.find(cell) === un
 console.error(`${left.length} of ${cells.length} cells to run`);
 for (const [i, cell] of left.entries()) {
   const adapter = await loadAdapter(cell.system);
-  const reason = whyNot(cell, adapter, state, { redis });
+  const reason = whyNot(cell, adapter, state, { redis, quick });
   if (reason === '') continue;
   const begun = performance.now();
   const result = reason === undefined ? await runCell(cell, { postgres, quick }) : { reason };

@@ -2,9 +2,9 @@ import { WORKLOADS } from '../workloads/index.mjs';
 import { Environment } from './environment.mjs';
 
 /** When a cell ends, done or not: ms. */
-const LIMIT = { full: 60_000, quick: 6_000 };
-/** A cell that is stuck, in filling and closing as well: so many times its limit. */
-const STUCK = 6;
+const LIMIT = { full: 60_000, quick: 5_000 };
+/** When a cell is stuck, in filling and closing as well: ms. */
+const STUCK = { full: 400_000, quick: 60_000 };
 
 /** Runs one cell in an environment of its own. What goes wrong is its result, too. */
 export async function runCell({ workload, variant, system, profile }, { postgres, quick }) {
@@ -14,7 +14,7 @@ export async function runCell({ workload, variant, system, profile }, { postgres
   const environment = new Environment({ limit, postgres });
   let timer;
   const stuck = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the cell is stuck')), STUCK * limit);
+    timer = setTimeout(() => reject(new Error('the cell is stuck')), STUCK[form]);
   });
   const work = async () => {
     await environment.open({ system, profile });

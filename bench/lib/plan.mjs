@@ -18,11 +18,13 @@ export async function plan({ workloads, systems, repeat }) {
 }
 
 /** Why a cell is not run, if it is not; '' if that needs no telling. */
-export function whyNot(cell, adapter, state, { redis }) {
+export function whyNot(cell, adapter, state, { redis, quick }) {
   const { workload, variant, repetition } = cell;
   if (adapter.server === 'redis' && !redis) return 'there is no redis-server: see install-redis.sh';
   const reason = adapter.cannot?.[workload] ?? adapter.moot?.[workload];
   if (reason) return reason;
+  const { systems } = WORKLOADS[workload].sizes[quick ? 'quick' : 'full'];
+  if (systems && !systems.includes(cell.system)) return 'not in the quick form: the others take a minute, or hours';
   const { after } = WORKLOADS[workload].variants[variant];
   const first = (of) => state.find({ ...cell, variant: of, repetition: 0 });
   if (after !== undefined && first(after)?.isDone === false) return 'not measured: one process was not done';

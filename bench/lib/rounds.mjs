@@ -1,16 +1,14 @@
 import { collect, countWrong, ended, startAll, waitUntil } from './drain.mjs';
 import { median, outOf } from './measure.mjs';
 
-const ROUNDS = 3;
-
 /**
  * How fast `jobs` jobs are taken: the median of some rounds, each by a new worker process, from the first job's start to
  * the last one's. `before()` puts the jobs there.
  */
-export async function takingRate(environment, { jobs, before }) {
+export async function takingRate(environment, { jobs, rounds, before }) {
   const rates = [];
   const seen = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     await before?.();
     const worker = await environment.role('worker', { stopAfter: jobs });
     const from = await startAll([worker]);
@@ -24,7 +22,7 @@ export async function takingRate(environment, { jobs, before }) {
     rates.push(((taken - 1) / (records.at[taken - 1] - records.at[0])) * 1_000);
     if (!isDone) return { rate: rates.at(-1), isDone, ended: outOf(taken, jobs), seen };
   }
-  return { rate: median(rates), isDone: true, seen, jobs: ROUNDS * jobs };
+  return { rate: median(rates), isDone: true, seen, jobs: rounds * jobs };
 }
 
 /** Of two rates that were taken one after the other: nothing is lost of what was there alone, and nothing runs twice at all. */

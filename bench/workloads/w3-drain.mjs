@@ -10,7 +10,7 @@ export default {
   repeats: true,
   variants: { 1: { processes: 1 }, 2: { processes: 2, after: '1' } },
   profiles: both,
-  sizes: { full: { jobs: 100_000 }, quick: { jobs: 20_000 } },
+  sizes: { full: { jobs: 100_000 }, quick: { jobs: 10_000 } },
 
   async run(environment, { jobs }, { processes }) {
     const filled = await environment.fill(jobs);

@@ -10,7 +10,7 @@ export default {
   repeats: true,
   variants: { '': {} },
   profiles: both,
-  sizes: { full: { jobs: 300 }, quick: { jobs: 60 } },
+  sizes: { full: { jobs: 300 }, quick: { jobs: 40 } },
 
   async run(environment, { jobs }) {
     const [worker] = await environment.workers(1);

@@ -15,7 +15,7 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: best,
-  sizes: { full: { seconds: 60 }, quick: { seconds: 5 } },
+  sizes: { full: { seconds: 60 }, quick: { seconds: 4 } },
 
   async run(environment, { seconds }) {
     const [worker] = await environment.workers(1);

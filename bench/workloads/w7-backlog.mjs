@@ -9,19 +9,19 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: best,
-  sizes: { full: { few: 10_000, many: 1_000_000 }, quick: { few: 5_000, many: 100_000 } },
+  sizes: { full: { few: 10_000, many: 1_000_000, rounds: 3 }, quick: { few: 4_000, many: 50_000, rounds: 1 } },
 
-  async run(environment, { few, many }) {
+  async run(environment, { few, many, rounds }) {
     const { result, usage } = await environment.measure(async () => {
       const refill = async () => {
         await environment.fill(few);
         await environment.settle();
       };
-      const alone = await takingRate(environment, { jobs: few, before: refill });
+      const alone = await takingRate(environment, { jobs: few, rounds, before: refill });
       if (!alone.isDone) return { alone, crowded: alone, waiting: few };
       const waiting = await environment.fill(many);
       await environment.settle();
-      const crowded = await takingRate(environment, { jobs: few });
+      const crowded = await takingRate(environment, { jobs: few, rounds });
       return { alone, crowded, waiting };
     });
     const { alone, crowded, waiting } = result;

@@ -11,18 +11,18 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: best,
-  sizes: { full: { ready: 20_000, delayed: 500_000 }, quick: { ready: 10_000, delayed: 20_000 } },
+  sizes: { full: { ready: 20_000, delayed: 500_000, rounds: 3 }, quick: { ready: 4_000, delayed: 20_000, rounds: 1 } },
 
-  async run(environment, { ready, delayed }) {
+  async run(environment, { ready, delayed, rounds }) {
     const before = async () => {
       await environment.fill(ready);
       await environment.settle();
     };
     const { result, usage } = await environment.measure(async () => {
-      const alone = await takingRate(environment, { jobs: ready, before });
+      const alone = await takingRate(environment, { jobs: ready, rounds, before });
       if (!alone.isDone) return { alone, beside: alone, later: 0 };
       const later = await environment.fill(delayed, { delay: A_MONTH });
-      const beside = await takingRate(environment, { jobs: ready, before });
+      const beside = await takingRate(environment, { jobs: ready, rounds, before });
       return { alone, beside, later };
     });
     const { alone, beside, later } = result;

@@ -15,7 +15,7 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: defaults,
-  sizes: { full: {}, quick: { limit: 20_000 } },
+  sizes: { full: {}, quick: { limit: 16_000, systems: ['pgqueue'] } },
 
   async run(environment) {
     const victim = await environment.role('worker', { concurrency: JOBS, sleeps: FOREVER });
