@@ -29,6 +29,11 @@ export class Claimer {
     return this.#unanswered;
   }
 
+  /** That claim's number. */
+  get unansweredNo(): number | undefined {
+    return this.#unanswered ? this.#claimNo : undefined;
+  }
+
   async claim(
     want: number,
     lanes: readonly number[] | null,

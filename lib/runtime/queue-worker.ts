@@ -84,9 +84,9 @@ export class QueueWorker {
     this.#pollLater();
   }
 
-  /** Whether a claim was sent and not answered: it may hold leases that nobody here knows yet. */
-  get isClaiming(): boolean {
-    return this.#claimer.unanswered;
+  /** The number of a claim that was sent and not answered: it may hold leases that nobody here knows yet. */
+  get unansweredClaim(): number | undefined {
+    return this.#claimer.unansweredNo;
   }
 
   /** Something was added to a lane, or will have been when its transaction has ended. */

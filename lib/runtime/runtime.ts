@@ -75,9 +75,11 @@ export class QueueRuntime {
       engine: deps.engine,
       worker: () => this.#worker,
       isListening: () => deps.listener.listening,
-      holds: (queueId, { key, run }) => {
+      holds: (queueId, { key, run, lease }) => {
         const queue = this.#queues.get(queueId);
-        return queue !== undefined && (queue.worker.isClaiming || queue.executor.holds(key, run));
+        if (queue === undefined) return false;
+        // that claim is repeated until it is answered, and brings its runs then; nearly always one is under way
+        return lease.claimNo === queue.worker.unansweredClaim || queue.executor.holds(key, run);
       },
       log: deps.log,
     });
