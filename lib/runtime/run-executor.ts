@@ -155,23 +155,27 @@ export class RunExecutor implements RunContext {
 
   /** Others have ended these: their signals abort, and what their handlers still do is ignored. */
   taken(runs: readonly TakenRun[]): void {
-    for (const { key, run: number, state, why } of runs) {
-      for (const slots of this.#deps.routes.slots) {
-        for (const run of slots.all) {
-          if (run.claimed.key !== key || run.claimed.run !== number) continue;
-          const reason =
-            state === 'x'
-              ? new JobCancelledError(why ?? 'cancelled')
-              : new LeaseLostError(`Job ${run.id} was taken from this process`);
-          run.abort(reason);
-          this.#drop(run);
-          if (run.startedAt > 0) slots.end(run, performance.now() - run.startedAt);
-          if (state === 'x') tell(slots.definition.listeners.failed, this.#deps.log, run.job, reason);
-        }
-      }
-    }
+    if (runs.length > 0) this.#takeOut(runs);
     this.#pump();
     this.onRoom();
+  }
+
+  #takeOut(ended: readonly TakenRun[]): void {
+    const ends = new Map(ended.map((end) => [`${end.key}:${end.run}`, end]));
+    for (const slots of this.#deps.routes.slots) {
+      for (const run of slots.all) {
+        const end = ends.get(`${run.claimed.key}:${run.claimed.run}`);
+        if (end === undefined) continue;
+        const reason =
+          end.state === 'x'
+            ? new JobCancelledError(end.why ?? 'cancelled')
+            : new LeaseLostError(`Job ${run.id} was taken from this process`);
+        run.abort(reason);
+        this.#drop(run);
+        if (run.startedAt > 0) slots.end(run, performance.now() - run.startedAt);
+        if (end.state === 'x') tell(slots.definition.listeners.failed, this.#deps.log, run.job, reason);
+      }
+    }
   }
 
   /** Ends a run here without an outcome: that is somebody else's. */
