@@ -117,6 +117,17 @@ describe('a listener', () => {
     expect(listener.listening).toBe(false);
   });
 
+  it('that is started again while somebody stops it, though it has stopped, can be stopped then', async () => {
+    const { listener, worker } = await listening();
+    await listener.stop();
+    const stopped = listener.stop();
+    listener.start(worker, { onWake: () => undefined, onListening: () => undefined });
+    await stopped;
+    await until('it to listen', () => listener.listening);
+    await listener.stop();
+    expect(listener.listening).toBe(false);
+  });
+
   it('stops in the middle of a dead connection', async () => {
     const proxy = await faultProxy(database.url);
     closing.push(async () => proxy.close());

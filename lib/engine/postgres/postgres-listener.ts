@@ -47,9 +47,11 @@ export class PostgresListener implements WakeUpListener {
   }
 
   async stop(): Promise<void> {
+    const loop = this.#loop;
     this.#stopping.abort();
-    await this.#loop;
-    this.#loop = undefined;
+    await loop;
+    // unless it was started again meanwhile
+    if (this.#loop === loop) this.#loop = undefined;
   }
 
   /**
