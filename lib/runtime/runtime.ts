@@ -58,7 +58,10 @@ export class QueueRuntime {
   #maintenance: Maintenance | undefined;
   readonly #taken: TakenRuns;
   readonly #unknown: UnknownRuns;
-  #startsAnew = false;
+  #startingAnew: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** Whether the worker was declared dead and no other has taken its place. */
+  #abandoned = false;
   readonly #suspects = new SuspectPlace();
   #stopLocalWake: (() => void) | undefined;
   /** What to add to performance.now() for the database's time. */
@@ -92,17 +95,26 @@ export class QueueRuntime {
 
   async stop(): Promise<void> {
     if (this.#worker === '') return;
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined;
+    });
+    await this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     const { engine, listener, log } = this.#deps;
-    const worker = this.#worker;
     this.#stopLocalWake?.();
     const maintained = Promise.all([this.#maintenance?.stop(), this.#unknown.stop()]);
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
     await maintained;
     this.#taken.stop();
     await this.#heartbeat?.stop();
+    // it would listen again; and whose row there is now is known then
+    await this.#startingAnew;
     await listener.stop();
-    // one that leaves something behind is found dead, and that is recovered
-    if (clean.every(Boolean)) {
+    const worker = this.#worker;
+    // one that leaves something behind is found dead, or was already, and that is recovered
+    if (clean.every(Boolean) && !this.#abandoned) {
       await engine.retire(worker).catch((error: unknown) => log.debug?.(`Worker ${worker}: ${String(error)}`));
     }
     this.#queues.clear();
@@ -121,6 +133,7 @@ export class QueueRuntime {
       ]),
     );
     this.#worker = randomUUID();
+    this.#abandoned = false;
     try {
       const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
       await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
@@ -135,7 +148,7 @@ export class QueueRuntime {
       beat: async () => engine.beat(this.#worker, this.#held(), listener.listening),
       holdsLeases: () => this.#held() > 0,
       isListening: () => listener.listening,
-      onDead: () => void this.#startAnew(),
+      onDead: () => this.#startAnew(),
       log: this.#deps.log,
     });
     this.#heartbeat.start();
@@ -171,7 +184,7 @@ export class QueueRuntime {
         ...shared,
         executor,
         pollInterval: () => (listener.listening ? pollInterval : Math.min(pollInterval, POLL_INTERVAL_UNHEARD)),
-        onDead: () => void this.#startAnew(),
+        onDead: () => this.#startAnew(),
         onTime: (ms) => {
           this.#clockOffset = ms - performance.now();
         },
@@ -229,28 +242,40 @@ export class QueueRuntime {
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
   }
 
-  /** Declared dead, or its row is gone: a new worker under a new id. What the old one held is refused to it. */
-  async #startAnew(): Promise<void> {
-    if (this.#startsAnew || this.#worker === '') return;
-    this.#startsAnew = true;
+  /**
+   * Declared dead, or its row is gone: a new worker under a new id, unless it is being stopped. What the old one held is
+   * refused to it.
+   */
+  #startAnew(): void {
+    if (this.#worker === '') return;
+    this.#startingAnew ??= this.#takeNewName().finally(() => {
+      this.#startingAnew = undefined;
+    });
+  }
+
+  async #takeNewName(): Promise<void> {
     const old = this.#worker;
     const { engine, listener, log } = this.#deps;
     const fresh = randomUUID();
     const reason = new LeaseLostError('This process was declared dead: its jobs run elsewhere');
+    const isNews = !this.#abandoned;
+    this.#abandoned = true;
     for (const { executor } of this.#queues.values()) executor.abandon(reason);
+    if (this.#stopping !== undefined) {
+      if (isNews) log.warn(`Worker ${old} was declared dead while it stopped: what it held runs elsewhere`);
+      return;
+    }
     try {
       await engine.register(fresh, this.#handles, false, this.#maxStalled);
-      if (this.#worker !== old) return;
       this.#worker = fresh;
+      this.#abandoned = false;
       // the LISTEN connection holds the worker's lock: under its new name now
       await listener.stop();
-      if (this.#worker === fresh) this.#listen();
+      if (this.#stopping === undefined) this.#listen();
       log.warn(`Worker ${old} was declared dead; this process goes on as ${fresh}`);
       this.#lookEverywhere();
     } catch (error) {
       log.error(`Worker ${old} was declared dead, and a new one could not be registered yet: ${String(error)}`);
-    } finally {
-      this.#startsAnew = false;
     }
   }
 }

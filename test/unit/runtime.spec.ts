@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Claim, OpenRun, WorkerEngine } from '../../lib/engine/worker-engine.interface.js';
 import { QueueRuntime } from '../../lib/runtime/runtime.js';
 import { RecordingLogger } from '../support/application.js';
-import { claimed, definition, fakeEngine, FakeListener, limits, noJobs } from '../support/fake-engine.js';
+import { claimed, claimedRun, definition, fakeEngine, FakeListener, limits, noJobs } from '../support/fake-engine.js';
 import { deferred } from '../support/signals.js';
 
 let listener: FakeListener;
@@ -43,4 +43,98 @@ it('a run nobody knows of is handed back though a claim is under way: that one m
   expect(finish.mock.calls.map(([, , outcomes]) => outcomes.map(({ key }) => key))).toEqual([['lost']]);
   answer.resolve(claimed());
   await runtime.stop();
+});
+
+/** A job that waits for `gate`, in a process whose heartbeat says whether it lives. */
+async function running(overrides: Partial<WorkerEngine> = {}) {
+  const gate = deferred();
+  const alive = { is: true };
+  const said: string[] = [];
+  const names = new Map<string, string>();
+  const nameOf = (worker: string): string => names.get(worker)!;
+  const runs = [claimedRun('1')];
+  const engine = fakeEngine({
+    claim: async () => claimed(runs.splice(0)),
+    beat: async () => alive.is,
+    ...overrides,
+    register: async (worker, ...rest) => {
+      names.set(worker, ['old', 'fresh', 'another'][names.size]!);
+      said.push(`register ${nameOf(worker)}`);
+      await overrides.register?.(worker, ...rest);
+    },
+    retire: async (worker) => void said.push(`retire ${nameOf(worker)}`),
+  });
+  const runtime = runtimeOf(engine);
+  await runtime.start([definition(async () => gate.promise)]);
+  await vi.advanceTimersByTimeAsync(100);
+  return { runtime, gate, alive, said };
+}
+
+it('a process that is declared dead while it drains leaves its row to whoever recovers it, and no other behind', async () => {
+  const { runtime, alive, said } = await running();
+  const stopped = runtime.stop();
+  alive.is = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  await stopped;
+  expect(said).toEqual(['register old']);
+  expect(listener.listening).toBe(false);
+  expect(log.texts('warn')).toEqual([expect.stringContaining('declared dead while it stopped')]);
+});
+
+it('a process that is stopped while it begins anew does not listen on, and leaves only the row that is to be recovered', async () => {
+  const registered = deferred();
+  let registrations = 0;
+  const { runtime, alive, said } = await running({
+    register: async () => {
+      if (++registrations > 1) await registered.promise;
+    },
+  });
+  alive.is = false;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(said).toEqual(['register old', 'register fresh']);
+  const stopped = runtime.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  registered.resolve();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await stopped;
+  expect(listener.listening).toBe(false);
+  expect(said).toEqual(['register old', 'register fresh', 'retire fresh']);
+});
+
+it('a process that is stopped while it listens under a new name listens no more', async () => {
+  const { runtime, alive, said } = await running();
+  const closed = deferred();
+  listener.stopping = closed.promise;
+  alive.is = false;
+  await vi.advanceTimersByTimeAsync(1_000);
+  alive.is = true;
+  const stopped = runtime.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  closed.resolve();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await stopped;
+  expect(listener.listening).toBe(false);
+  expect(said).toEqual(['register old', 'register fresh', 'retire fresh']);
+});
+
+it('a process that could not begin anew keeps the row of the dead worker, and may be started again', async () => {
+  let registrations = 0;
+  const { runtime, alive, said } = await running({
+    register: async () => {
+      if (++registrations === 2) throw new Error('away');
+    },
+  });
+  alive.is = false;
+  await vi.advanceTimersByTimeAsync(1_000);
+  const stopped = runtime.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  await stopped;
+  expect(said).toEqual(['register old', 'register fresh']);
+  alive.is = true;
+  await runtime.start([definition(() => undefined)]);
+  expect(listener.listening).toBe(true);
+  const again = runtime.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  await again;
+  expect(said.slice(2)).toEqual(['register another', 'retire another']);
 });
