@@ -20,6 +20,8 @@ export interface OutcomeWriterDeps {
   finish(outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   /** A run's outcome is written, or was refused as `refusal` says. */
   onWritten(settled: Settled, refusal: Refusal | undefined): void;
+  /** A run's outcome will never be written. */
+  onGivenUp(settled: Settled): void;
   /** Whether an error says that the statement can never succeed as it is. */
   isDataError(error: unknown): boolean;
   readonly log: Log;
@@ -135,6 +137,7 @@ export class OutcomeWriter {
         if (this.#giveUp.signal.aborted) {
           this.#lost += batch.length;
           this.#deps.log.error(`${batch.length} results could not be written before shutdown: their jobs run again`);
+          for (const settled of batch) this.#deps.onGivenUp(settled);
           return;
         }
         await pause(retryPause(tries), this.#giveUp.signal);
@@ -149,10 +152,12 @@ export class OutcomeWriter {
       await this.#write(batch.slice(half));
       return;
     }
-    const [{ run, outcome }] = batch as [Settled];
+    const [settled] = batch as [Settled];
+    const { run, outcome } = settled;
     const plain = withoutWhatCannotBeStored(outcome);
     if (plain === undefined) {
       this.#deps.log.error(`The end of job ${run.id} cannot be written; it runs again: ${error.message}`);
+      this.#deps.onGivenUp(settled);
       return;
     }
     this.#deps.log.error(`What job ${run.id} left cannot be stored; it ends without it: ${error.message}`);

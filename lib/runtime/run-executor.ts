@@ -64,6 +64,7 @@ export class RunExecutor implements RunContext {
     this.#writer = new OutcomeWriter({
       finish: (outcomes, mayHaveEnded) => deps.engine.finish(deps.worker(), deps.queueId, outcomes, mayHaveEnded),
       onWritten: (settled, refusal) => this.#written(settled, refusal),
+      onGivenUp: ({ run }) => this.#freePlace(run),
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
     });
@@ -182,6 +183,10 @@ export class RunExecutor implements RunContext {
   #drop(run: JobRun): void {
     run.settled = true;
     clearTimeout(run.timer);
+    this.#freePlace(run);
+  }
+
+  #freePlace(run: JobRun): void {
     if (run.suspect) this.#deps.suspects.free();
   }
 
@@ -304,7 +309,7 @@ export class RunExecutor implements RunContext {
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
-    if (settled.run.suspect) this.#deps.suspects.free();
+    this.#freePlace(settled.run);
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
     reportOutcome(settled, refusal, this.#deps.log);

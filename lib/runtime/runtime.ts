@@ -62,7 +62,6 @@ export class QueueRuntime {
   #stopping: Promise<void> | undefined;
   /** Whether the worker was declared dead and no other has taken its place. */
   #abandoned = false;
-  readonly #suspects = new SuspectPlace();
   #stopLocalWake: (() => void) | undefined;
   /** What to add to performance.now() for the database's time. */
   #clockOffset = Date.now() - performance.now();
@@ -134,10 +133,11 @@ export class QueueRuntime {
     );
     this.#worker = randomUUID();
     this.#abandoned = false;
+    const suspects = new SuspectPlace();
     try {
       const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
       await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
-      for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route));
+      for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route, suspects));
     } catch (error) {
       this.#worker = '';
       this.#queues.clear();
@@ -166,9 +166,9 @@ export class QueueRuntime {
     this.#maintain();
   }
 
-  #createQueue(queueId: number, routes: Routes): RunningQueue {
+  #createQueue(queueId: number, routes: Routes, suspects: SuspectPlace): RunningQueue {
     const { engine, jobs, listener, limits, log } = this.#deps;
-    const shared = { queueId, engine, jobs, routes, log, suspects: this.#suspects, worker: (): string => this.#worker };
+    const shared = { queueId, engine, jobs, routes, log, suspects, worker: (): string => this.#worker };
     const executor = new RunExecutor({
       ...shared,
       limits,

@@ -138,3 +138,38 @@ it('a process that could not begin anew keeps the row of the dead worker, and ma
   await again;
   expect(said.slice(2)).toEqual(['register another', 'retire another']);
 });
+
+it('a suspect whose outcome could not be written is no hindrance to another after a new start', async () => {
+  const claim = vi.fn<WorkerEngine['claim']>(async () => claimed());
+  claim.mockImplementationOnce(async () => claimed([claimedRun('1', 1, -7)], { suspects: [-7] }));
+  const finish = vi.fn<WorkerEngine['finish']>(async () => Promise.reject(new Error('away')));
+  const runtime = runtimeOf(fakeEngine({ claim, finish }));
+  await runtime.start([definition(() => undefined)]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(claim.mock.calls.at(-1)![1].suspect).toBe(false);
+  const stopped = runtime.stop();
+  await vi.advanceTimersByTimeAsync(20_000);
+  await stopped;
+  expect(log.texts('error').join()).toContain('could not be written before shutdown');
+  claim.mockClear();
+  await runtime.start([definition(() => undefined)]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim.mock.calls.map(([, { suspect }]) => suspect)).toEqual([true]);
+  const again = runtime.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await again;
+});
+
+it('a suspect whose end cannot be written at all gives its place to the next', async () => {
+  const claim = vi.fn<WorkerEngine['claim']>(async () => claimed());
+  claim.mockImplementationOnce(async () => claimed([claimedRun('1', 1, -7)], { suspects: [-7] }));
+  const finish = vi.fn<WorkerEngine['finish']>(async () => Promise.reject(new Error('22P05')));
+  const runtime = runtimeOf(fakeEngine({ claim, finish, isDataError: () => true }));
+  await runtime.start([definition(() => undefined)]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(log.texts('error').join()).toContain('cannot be written; it runs again');
+  expect(claim.mock.calls.at(-1)![1]).toMatchObject({ lanes: null, suspect: true });
+  const stopped = runtime.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await stopped;
+});
