@@ -20,15 +20,25 @@ export async function longWork<T>(
         const { rows } = await client.query<{ pid: number }>(
           `select pg_backend_pid() as pid, set_config('statement_timeout', '0', true)`,
         );
+        let ended = false;
+        let cancelling: Promise<unknown> | undefined;
         const cancel = (): void => {
-          connection.query('select pg_cancel_backend($1)', [rows[0]!.pid]).catch(() => undefined);
+          const cancelled = connection.use(async (other) => {
+            if (ended) return;
+            cancelling = other.query('select pg_cancel_backend($1)', [rows[0]!.pid]);
+            await cancelling;
+          });
+          cancelled.catch(() => undefined);
         };
         signal?.throwIfAborted();
         signal?.addEventListener('abort', cancel, { once: true });
         try {
           return await work(client);
         } finally {
+          ended = true;
           signal?.removeEventListener('abort', cancel);
+          // it would hit whatever this client is used for next
+          await cancelling?.catch(() => undefined);
         }
       }),
     WITHIN,
