@@ -150,7 +150,7 @@ export class RunExecutor implements RunContext {
   open(forMs: number): ClaimedRun[] {
     const before = performance.now() - forMs;
     return this.#deps.routes.slots.flatMap((slots) =>
-      slots.all.filter(({ claimedAt }) => claimedAt <= before).map(({ claimed }) => claimed),
+      slots.all.filter(({ claimedAt, settled }) => claimedAt <= before && !settled).map(({ claimed }) => claimed),
     );
   }
 
@@ -166,7 +166,8 @@ export class RunExecutor implements RunContext {
     for (const slots of this.#deps.routes.slots) {
       for (const run of slots.all) {
         const end = ends.get(`${run.claimed.key}:${run.claimed.run}`);
-        if (end === undefined) continue;
+        // what was taken out stays among those that wait until its turn comes
+        if (end === undefined || run.settled) continue;
         const reason =
           end.state === 'x'
             ? new JobCancelledError(end.why ?? 'cancelled')
