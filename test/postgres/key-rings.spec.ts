@@ -1,7 +1,6 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { failure, testEngine, type TestQueue } from '../support/engine.js';
-import { aWhile } from '../support/signals.js';
-import { until } from '../support/signals.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failure, type JobSpec, type Session, testEngine, type TestQueue } from '../support/engine.js';
+import { aWhile, until } from '../support/signals.js';
 
 const engine = testEngine();
 
@@ -93,6 +92,31 @@ it('a completeIn in a transaction from before its lease was moved gets 40001, no
   await user.client.query('begin isolation level repeatable read');
   await user.work.completeIn(user.client, worker.id, queue.id, outcome);
   await user.commit();
+});
+
+describe('a job that is asked for by an id of its own while that is being moved', () => {
+  const spec: JobSpec = { jobId: 'order-1', delay: 60_000 };
+  const asks: Record<string, (by: Session) => Promise<unknown>> = {
+    getJob: async ({ jobs }) => jobs.getJob(queue.name, spec.jobId!),
+    cancel: async ({ jobs }) => jobs.cancel(queue.name, spec.jobId!, 'why'),
+    remove: async ({ jobs }) => jobs.remove(queue.name, spec.jobId!),
+    promote: async ({ jobs }) => jobs.promote(queue.name, spec.jobId!),
+  };
+
+  it.each(Object.entries(asks))('is found: %s', async (_, ask) => {
+    await engine.main.add(queue, spec);
+    const [{ current }] = await engine.rows(`select current from ${engine.s}.ring where ring = 'custom_id'`);
+    await rotate('custom_id');
+    await engine.main.upkeep.settle('custom_id');
+    const [reclaiming, asking] = [await engine.session(), await engine.session()];
+    await reclaiming.client.query('begin');
+    await reclaiming.client.query(`select ${engine.s}.reclaim('custom_id', $1, 10000)`, [current]);
+    const answer = ask(asking);
+    const waits = `select from pg_locks where not granted and relation = '${engine.s}.custom_id_${current}'::regclass`;
+    await until('it to wait', async () => (await engine.rows(waits)).length === 1);
+    await reclaiming.commit();
+    expect(await answer).toBeTruthy();
+  });
 });
 
 it('transactions that take keys, one overlapping the other, keep neither their ring nor the others from being reclaimed', async () => {

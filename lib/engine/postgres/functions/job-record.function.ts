@@ -55,19 +55,27 @@ begin
 end
 $fn$`;
 
-/** The job behind an id from outside: a custom one, or the number itself. */
+/**
+ * The job behind an id from outside: a custom one, or the number itself. Rings of keys are reclaimed without the guard, so
+ * it looks again where a snapshot from before has missed the newest generation: volatile, each look with a snapshot of its own.
+ */
 export const findJob = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.find_job(_queue_id int, _id text) returns bigint
-language plpgsql stable set enable_seqscan = off as $fn$
+language plpgsql volatile set enable_seqscan = off as $fn$
 declare
-  _job_id bigint;
+  _found record;
 begin
   if _id ~ '^[0-9]{1,18}$' then
     return _id::bigint;
   end if;
-  select c.job_id into _job_id from ${s}.custom_id c
-   where c.queue_id = _queue_id and c.id = _id order by c.generation desc limit 1;
-  return _job_id;
+  loop
+    select c.job_id, pg_current_snapshot() as seen into _found from (select) one
+      left join lateral (
+        select x.job_id from ${s}.custom_id x
+         where x.queue_id = _queue_id and x.id = _id order by x.generation desc limit 1) c on true;
+    exit when ${s}.is_settled(_found.seen);
+  end loop;
+  return _found.job_id;
 end
 $fn$`;
 
