@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine.js';
 import { keysOf, many, outcome, testEngine, type TestQueue, type TestWorker } from '../support/engine.js';
-import { until } from '../support/signals.js';
+import { aWhile, until } from '../support/signals.js';
 
 const engine = testEngine();
 
@@ -56,6 +56,18 @@ describe('cancel', () => {
     expect(await jobs().cancel(queue.name, job!.id, 'why')).toBeNull();
     await client.query('commit');
     expect(await engine.state(queue, job!)).toBe('completed');
+  });
+
+  it('of a waiting job waits for who holds its queue, however long: it is not taken for one that had ended', async () => {
+    const [job] = await engine.main.add(queue);
+    const [holder, cancelling] = [await engine.session(), await engine.session()];
+    await holder.client.query('begin');
+    await holder.client.query(`select pg_advisory_xact_lock(${engine.s}.lock_key('queue', $1::text))`, [queue.id]);
+    const cancelled = cancelling.jobs.cancel(queue.name, job!.id, 'why');
+    await aWhile(1200);
+    await holder.commit();
+    expect(await cancelled).toBe('waiting');
+    expect(await worker.claimKeys(queue)).toEqual([]);
   });
 
   it('at the same moment as claims and finishes: each job ends in one way', async () => {

@@ -26,13 +26,7 @@ export class PostgresJobControl implements JobControlEngine {
   }
 
   async cancel(queue: string, id: string, reason: string): Promise<'waiting' | 'delayed' | 'active' | null> {
-    try {
-      return await this.#ofJob<'waiting' | 'delayed' | 'active'>('cancel_job', queue, id, [reason]);
-    } catch (error) {
-      // its handler completes it in a transaction that is open: whatever becomes of that, it is not cancelled
-      if (sqlState(error) === LOCK_NOT_AVAILABLE) return null;
-      throw error;
-    }
+    return this.#ofJob<'waiting' | 'delayed' | 'active'>('cancel_job', queue, id, [reason]);
   }
 
   async promote(queue: string, id: string): Promise<boolean> {

@@ -1,8 +1,12 @@
 import { perSegment, type SchemaNames } from '../schema-names.js';
 
+/** So long a cancel waits for a transaction that completes the run, which may stay open for minutes: ms. */
+const COMPLETED_WITHIN = 1_000;
+
 /**
  * Ends a job that waits, is delayed or runs: dead, as cancelled. Returns 'waiting' or 'delayed' (it never runs), 'active'
- * (its run is ended here and now; whatever its process makes of it later is refused), or null when it had ended.
+ * (its run is ended here and now; whatever its process makes of it later is refused), or null when it had ended,
+ * or is being completed in a transaction that is open: whatever becomes of that, it is not cancelled.
  *
  * - What waits: under the queue's locks, so that neither a claim nor a promotion takes it meanwhile.
  * - What runs: without the queue's lock, which would keep claims waiting while its lease is looked for; in the result segment its lease names, where a finish would write: of the two, one is.
@@ -11,10 +15,9 @@ export const cancelJob = ({ schema: s, channel }: SchemaNames): string => `
 create or replace function ${s}.cancel_job(_queue_id int, _job_id bigint, _reason text) returns text
 language plpgsql set enable_seqscan = off as $fn$
 declare
-  _state text; _run record; _l record; _inserted int;
+  _state text; _run record; _l record; _inserted int; _lock_timeout text := current_setting('lock_timeout');
 begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
-  perform set_config('lock_timeout', '1000', true);
   for _try in 1 .. 5 loop
     _state := ${s}.job_record(_queue_id, _job_id)->>'state';
     if _state is null or _state in ('completed', 'failed') then
@@ -36,13 +39,20 @@ begin
        and (_run.run = 1 and l.runs is null or l.runs[array_position(l.job_ids, _job_id)] = _run.run)
      order by l.n desc limit 1;
     if found then
-      ${perSegment(
-        '_l.result_seg',
-        (i) => `
-      insert into ${s}.result_${i} (queue_id, job_id, run, state, output) values (_queue_id, _job_id, _run.run, 'x', _reason)
-      on conflict do nothing;
-      get diagnostics _inserted = row_count;`,
-      )}
+      -- this wait alone is bounded
+      begin
+        perform set_config('lock_timeout', '${COMPLETED_WITHIN}', true);
+        ${perSegment(
+          '_l.result_seg',
+          (i) => `
+        insert into ${s}.result_${i} (queue_id, job_id, run, state, output) values (_queue_id, _job_id, _run.run, 'x', _reason)
+        on conflict do nothing;
+        get diagnostics _inserted = row_count;`,
+        )}
+        perform set_config('lock_timeout', _lock_timeout, true);
+      exception when lock_not_available then
+        return null;
+      end;
       if _inserted = 1 then
         perform ${s}.keep_cancelled(_queue_id, _job_id, _run.run, _reason, 0);
         perform pg_notify('${channel.replaceAll("'", "''")}', 'x:' || _queue_id);
