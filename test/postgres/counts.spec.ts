@@ -63,6 +63,36 @@ describe('counts', () => {
   }, 120_000);
 });
 
+describe('what is delayed is seen behind what no longer is', () => {
+  it('ten cancelled ones that were due earlier', async () => {
+    const queue = await engine.queue();
+    const cancelled = await engine.main.add(queue, ...many(10, { delay: 60_000 }));
+    const left = await engine.main.add(queue, ...many(2, { delay: 120_000 }));
+    for (const { id } of cancelled) await engine.main.jobs.cancel(queue.name, id, 'why');
+    expect(await list(queue, 'delayed', 0, 9)).toEqual(keysOf(left));
+  });
+
+  it.each([5, 10_100])(
+    '20,000 that were drained, when %d came since',
+    async (since) => {
+      const queue = await engine.queue();
+      await engine.main.add(queue, ...many(20_000, { delay: 3_600_000 }));
+      // open at that moment: not drained
+      const open = await engine.session();
+      const [uncommitted] = await open.begin(queue, { delay: 7_100_000 });
+      await (await engine.session()).jobs.drain(queue.name, true);
+      await open.commit();
+      const [early] = await engine.main.add(queue, { delay: 60_000 });
+      const late = await engine.main.add(queue, ...many(since - 1, { delay: 7_200_000 }));
+      expect(await list(queue, 'delayed', 0, 3)).toEqual(keysOf([early!, uncommitted!, late[0]!, late[1]!]));
+      const { counts, estimated } = await engine.main.jobs.getJobCounts(queue.name, ['delayed']);
+      if (since === 5) expect({ counts, estimated }).toEqual({ counts: { delayed: 6 }, estimated: [] });
+      else expect(counts.delayed).toBeGreaterThanOrEqual(10_000);
+    },
+    60_000,
+  );
+});
+
 describe('jobs are listed', () => {
   it('waiting ones in the order of service, in pages, forwards and backwards', async () => {
     const [queue, worker] = [await engine.queue(), await engine.worker()];

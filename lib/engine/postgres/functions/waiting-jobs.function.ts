@@ -56,14 +56,29 @@ begin
 end
 $fn$`;
 
-/** The delayed runs that were not promoted yet, by due time. Rides (queue_id, run_at, txid, job_id) from the cursor on. */
-export const delayedJobs = ({ schema: s }: SchemaNames): string => `
+/** So few that came since the last draining are looked for by when they came. */
+const FEW_SINCE = 10_000;
+
+/**
+ * The delayed runs that were not promoted yet, by due time. What has ended or was drained does not count towards the limit.
+ *
+ * - Rides (queue_id, run_at, txid, job_id) from the cursor on, over those that were cancelled or removed one by one.
+ * - What was drained may be a million: (queue_id, txid, run_at) leads past it, unless many came since as well.
+ */
+export const delayedJobs = ({ schema: s }: SchemaNames): string => {
+  const stillToCome = `(_drained is null or not pg_visible_in_snapshot(d.txid, _drained))
+          and not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = d.job_id and r.run = d.run)`;
+  return `
 create or replace function ${s}.delayed_jobs(_queue_id int, _limit bigint) returns table (job_id bigint, run_at timestamptz)
 language plpgsql stable ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _c record;
-  _drained boolean := exists (select from ${s}.drained d where d.queue_id = _queue_id and d.lane = ${DELAYED_LANE});
+  -- the last one's snapshot shows all that the earlier ones' did
+  _drained pg_snapshot := (select d.s1 from ${s}.drained d where d.queue_id = _queue_id and d.lane = ${DELAYED_LANE}
+    order by pg_snapshot_xmax(d.s1) desc limit 1);
+  _few_since boolean := _drained is not null and not exists (select from ${s}.delayed d
+    where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmin(_drained) order by d.txid, d.run_at offset ${FEW_SINCE});
 begin
   select l.s1, l.due_until, l.pos_txid, l.pos_job into _c
     from ${s}.lease l where l.queue_id = _queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1;
@@ -72,20 +87,26 @@ begin
   end if;
   return query
     select d.job_id, d.run_at from (
-      (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
+      select d.job_id, d.run_at from (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
         where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmin(_c.s1) and not pg_visible_in_snapshot(d.txid, _c.s1)
           and d.run_at <= _c.due_until and (d.run_at, d.txid, d.job_id) <= (_c.due_until, _c.pos_txid, _c.pos_job)
-        order by d.txid, d.run_at)
+        order by d.txid, d.run_at) d
+        where ${stillToCome}
       union all
-      (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
-        where d.queue_id = _queue_id and (d.run_at, d.txid, d.job_id) > (_c.due_until, _c.pos_txid, _c.pos_job)
+      (select d.job_id, d.run_at from ${s}.delayed d
+        where not _few_since and d.queue_id = _queue_id and (d.run_at, d.txid, d.job_id) > (_c.due_until, _c.pos_txid, _c.pos_job)
+          and ${stillToCome}
         order by d.run_at, d.txid, d.job_id limit _limit)
-    ) d
-    where not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = d.job_id and r.run = d.run)
-      and not (_drained and ${s}.discarded(_queue_id, ${DELAYED_LANE}, d.txid, d.job_id))
-    order by d.run_at, d.job_id limit _limit;
+      union all
+      select d.job_id, d.run_at from (select d.job_id, d.run, d.run_at, d.txid from ${s}.delayed d
+        where d.queue_id = _queue_id and d.txid >= pg_snapshot_xmin(_drained)
+        order by d.txid, d.run_at limit ${FEW_SINCE}) d
+        where _few_since and (d.run_at, d.txid, d.job_id) > (_c.due_until, _c.pos_txid, _c.pos_job)
+          and ${stillToCome}
+    ) d order by d.run_at, d.job_id limit _limit;
 end
 $fn$`;
+};
 
 /** How many leased runs, the newest first, are looked at to find the open ones. */
 const LEASED_RUNS_SEEN = 20_000;
