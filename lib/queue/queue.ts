@@ -104,7 +104,10 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     return this.#context.engine.drain(this.name, bool(delayed, 'delayed', refuseJob));
   }
 
-  /** No process begins another job of this queue until `resume()`; what runs goes on, and jobs may be added. */
+  /**
+   * No process takes another job of this queue until `resume()`; what runs goes on, and jobs may be added. What a process had
+   * taken and not begun it hands back when it hears of this; where there is no LISTEN, or a claim is answered just then, it runs.
+   */
   async pause(): Promise<void> {
     await this.#context.engine.setPaused(this.name, true);
   }
