@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine.js';
-import { keysOf, many, outcome, testEngine, type TestQueue, type TestWorker } from '../support/engine.js';
+import { failure, keysOf, many, outcome, testEngine, type TestQueue, type TestWorker } from '../support/engine.js';
 import { aWhile, until } from '../support/signals.js';
 
 const engine = testEngine();
@@ -195,6 +195,33 @@ describe('whoever changes rows of a segment that is being reclaimed', () => {
     await until('it to have been refused once', async () => (await engine.rows(asked)).length > 0);
     await completing.client.query('commit');
     expect(await changed).toBe(true);
+  });
+});
+
+describe('whoever ends or changes a run decides by what stands there under its locks', () => {
+  const calls: Record<string, string> = {
+    cancel_job: `($1, $2, 'why')`,
+    remove_job: '($1, $2)',
+    promote_job: '($1, $2)',
+    change_priority: '($1, $2, 3)',
+    update_data: `($1, $2, '2')`,
+  };
+
+  it.each(Object.entries(calls))('and refuses a snapshot from before: %s', async (name, values) => {
+    const [job] = await engine.main.add(queue, { delay: 1 });
+    const old = await engine.session();
+    await old.client.query('begin isolation level repeatable read');
+    await old.client.query('select 1');
+    await until('it to be due', async () => (await worker.session.work.promote(queue.id, 10)).nextDueIn === null);
+    const { runs } = await worker.claim(queue);
+    expect(keysOf(runs)).toEqual([job!.key]);
+    const call = `select ${engine.s}.${name}${values}`;
+    expect(await failure(old.client.query(call, [queue.id, job!.key]))).toBe('PQ003');
+    await old.rollback();
+    await old.begin(queue);
+    expect(await failure(old.client.query(call, [queue.id, job!.key]))).toBe('none');
+    await old.rollback();
+    expect(await worker.endAll(queue, runs)).toEqual([]);
   });
 });
 

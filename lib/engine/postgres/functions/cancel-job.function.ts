@@ -1,4 +1,5 @@
 import { perSegment, type SchemaNames } from '../schema-names.js';
+import { REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /** So long a cancel waits for a transaction that completes the run, which may stay open for minutes: ms. */
 const COMPLETED_WITHIN = 1_000;
@@ -16,7 +17,7 @@ create or replace function ${s}.cancel_job(_queue_id int, _job_id bigint, _reaso
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text; _run record; _l record; _inserted int; _lock_timeout text := current_setting('lock_timeout');
-begin
+begin${REFUSE_OLD_SNAPSHOT('cancel_job')}
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   for _try in 1 .. 5 loop
     _state := ${s}.job_record(_queue_id, _job_id)->>'state';

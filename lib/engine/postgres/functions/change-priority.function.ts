@@ -1,6 +1,6 @@
 import { perSegment, SEGMENTS, type SchemaNames } from '../schema-names.js';
 import { CARRIED_COLUMNS } from './run-columns.js';
-import { LOCK_RUNS } from './run-locks.js';
+import { LOCK_RUNS, REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /**
  * Changes the priority of a job that waits or is delayed: what waits goes to the end of its new lane. Returns what to
@@ -11,7 +11,7 @@ create or replace function ${s}.change_priority(_queue_id int, _job_id bigint, _
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text; _run int; _lane int; _segment smallint;
-begin${LOCK_RUNS(s, 'delayed')}
+begin${REFUSE_OLD_SNAPSHOT('change_priority')}${LOCK_RUNS(s, 'delayed')}
   _state := ${s}.job_record(_queue_id, _job_id)->>'state';
   select n.run into _run from ${s}.newest_run(_queue_id, _job_id) n;
   if _state = 'delayed' then

@@ -1,6 +1,6 @@
 import { perSegment, type SchemaNames } from '../schema-names.js';
 import { CARRIED_COLUMNS } from './run-columns.js';
-import { LOCK_RUNS } from './run-locks.js';
+import { LOCK_RUNS, REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /** A delayed job is due now: its delayed run ends as moved, and its next one stands in its lane. Returns what to notify; null: it is not delayed. */
 export const promoteJob = ({ schema: s }: SchemaNames): string => `
@@ -8,7 +8,7 @@ create or replace function ${s}.promote_job(_queue_id int, _job_id bigint) retur
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _run int; _lane int; _segment smallint;
-begin${LOCK_RUNS(s)}
+begin${REFUSE_OLD_SNAPSHOT('promote_job')}${LOCK_RUNS(s)}
   if ${s}.job_record(_queue_id, _job_id)->>'state' is distinct from 'delayed' then
     return null;
   end if;

@@ -1,5 +1,5 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
-import { LOCK_RUNS } from './run-locks.js';
+import { LOCK_RUNS, REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /**
  * Removes a job that is not active; says whether it is gone. A waiting or delayed run gets a result that claims and
@@ -12,7 +12,7 @@ language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text;
   _run int;
-begin${LOCK_RUNS(s, 'entry', 'delayed', 'result')}
+begin${REFUSE_OLD_SNAPSHOT('remove_job')}${LOCK_RUNS(s, 'entry', 'delayed', 'result')}
   _state := ${s}.job_record(_queue_id, _job_id)->>'state';
   if _state is null or _state = 'active' then
     return false;

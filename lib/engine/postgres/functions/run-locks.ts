@@ -1,4 +1,4 @@
-import { SEGMENTS } from '../schema-names.js';
+import { SEGMENTS, SqlState } from '../schema-names.js';
 
 /**
  * The locks under which a run that waits or is delayed stays where it is, each in a statement of its own: for whoever ends or
@@ -21,3 +21,13 @@ export const LOCK_CHANGED = (s: string, changes: readonly string[]): string =>
     ? ''
     : `
   lock table ${changes.flatMap((ring) => SEGMENTS.map((i) => `${s}.${ring}_${i}`)).join(', ')} in row exclusive mode;`;
+
+/**
+ * Refuses a snapshot from before the locks, as stricter isolation keeps it: a run that was claimed since would be taken for one
+ * that waits, and get a second result in another segment than the one its lease names.
+ */
+export const REFUSE_OLD_SNAPSHOT = (name: string): string => `
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception '${name}() runs in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
+      hint = 'call it outside of a transaction block, or in one of that isolation';
+  end if;`;

@@ -1,5 +1,5 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
-import { LOCK_CHANGED, LOCK_RUNS } from './run-locks.js';
+import { LOCK_CHANGED, LOCK_RUNS, REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /** Finishes of all queues wait behind who waits for those that are open: he asks for so long at most, and later again: ms. */
 const FINISHES_WITHIN = 50;
@@ -17,7 +17,7 @@ create or replace function ${s}.update_data(_queue_id int, _job_id bigint, _payl
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _state text; _run int; _changed boolean := false;
-begin
+begin${REFUSE_OLD_SNAPSHOT('update_data')}
   if _mine is not null then${LOCK_CHANGED(s, ['entry', 'delayed'])}
     perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
     _run := _mine;
