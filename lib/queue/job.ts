@@ -113,7 +113,7 @@ export class Job<Data = any, Result = any, Name extends string = string> {
    * Brings a dead job back, with fresh attempts.
    *
    * @throws JobStateError when it is not `failed`.
-   * @throws DuplicateKeyError when its unique key has gone to another job that is alive.
+   * @throws DuplicateKeyError when its unique key has gone to another job that is alive, or is being taken in a transaction that is open.
    */
   async retry(): Promise<void> {
     if ((await this.#engine.retryDead(this.#queueName, { ids: [this.id] })) > 0) return;
@@ -121,7 +121,7 @@ export class Job<Data = any, Result = any, Name extends string = string> {
     const { uniqueKey } = this.#source.options;
     if (state === 'failed' && uniqueKey !== undefined) {
       throw new DuplicateKeyError(
-        `Job ${this.id} cannot be retried: its unique key '${uniqueKey}' belongs to another job that is alive`,
+        `Job ${this.id} cannot be retried: its unique key '${uniqueKey}' belongs to another job that is alive, or is being taken`,
         uniqueKey,
       );
     }

@@ -315,6 +315,21 @@ describe('clean, and dead jobs', () => {
     expect(await jobs().clean(queue.name, 0, 100, 'completed')).toEqual(added.slice(120).map(({ id }) => id));
   });
 
+  it('one whose unique key an open transaction takes stays dead, and is not waited for until that has ended', async () => {
+    const [keyed, other] = await engine.main.add(queue, { uniqueKey: 'k' }, {});
+    await worker.endAll(queue, (await worker.claim(queue)).runs, { state: 'f', reason: 'exhausted' });
+    const user = await engine.session();
+    await user.begin(queue, { uniqueKey: 'k' });
+    const retried = (await engine.session()).jobs.retryDead(queue.name, { all: true });
+    await aWhile(1500);
+    await user.rollback();
+    expect(await retried).toBe(1);
+    expect(await engine.state(queue, keyed!)).toBe('failed');
+    expect(await engine.state(queue, other!)).toBe('waiting');
+    expect(await jobs().retryDead(queue.name, { all: true })).toBe(1);
+    expect(await engine.state(queue, keyed!)).toBe('waiting');
+  });
+
   it('the dead are kept 14 days, or as long and as many as their queue says', async () => {
     await engine.main.add(queue, ...many(6));
     await worker.endAll(queue, (await worker.claim(queue)).runs, { state: 'f', reason: 'exhausted' });
