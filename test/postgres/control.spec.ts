@@ -270,6 +270,23 @@ describe('drain, pause and resume', () => {
     }
   });
 
+  it('a mark is not forgotten by a snapshot from before what it stands for was moved', async () => {
+    const [open, old] = [await engine.session(), await engine.session()];
+    const [kept] = await open.begin(queue);
+    await engine.main.add(queue);
+    await (await engine.session()).jobs.drain(queue.name, false);
+    await open.commit();
+    await old.client.query('begin isolation level repeatable read');
+    await old.client.query('select 1');
+    expect(await engine.turn('entry')).toBe('reclaimed');
+    const refused = await failure(old.upkeep.purgeDrained());
+    await old.commit();
+    const marks = await engine.rows(`select from ${engine.s}.drained where queue_id = $1`, [queue.id]);
+    expect({ refused, marks: marks.length }).toEqual({ refused: 'PQ003', marks: 1 });
+    await old.upkeep.purgeDrained();
+    expect(await engine.state(queue, kept!)).toBe('waiting');
+  });
+
   it('a paused queue hands out nothing, to nobody, until it is resumed', async () => {
     const added = await engine.main.add(queue, ...many(2));
     await jobs().setPaused(queue.name, true);

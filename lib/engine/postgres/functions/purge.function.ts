@@ -1,4 +1,5 @@
 import type { SchemaNames } from '../schema-names.js';
+import { REFUSE_OLD_SNAPSHOT } from './run-locks.js';
 
 /** Deletes a queue's dead jobs that are older than its retention (14 days) or more than it keeps; at most so many at once. */
 export const purgeDead = ({ schema: s }: SchemaNames): string => `
@@ -21,11 +22,14 @@ begin
 end
 $fn$`;
 
-/** Forgets what was drained once nothing of it is left. */
+/** Forgets what was drained once nothing of it is left. Not while rows are being moved, which a snapshot from before would miss. */
 export const purgeDrained = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.purge_drained() returns void
-language sql as $fn$
-delete from ${s}.drained d
- where not exists (select from ${s}.entry e where e.queue_id = d.queue_id and e.lane = d.lane and e.txid < pg_snapshot_xmax(d.s1))
-   and not exists (select from ${s}.delayed e where e.queue_id = d.queue_id and e.txid < pg_snapshot_xmax(d.s1))
+language plpgsql set enable_seqscan = off as $fn$
+begin${REFUSE_OLD_SNAPSHOT('purge_drained')}
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  delete from ${s}.drained d
+   where not exists (select from ${s}.entry e where e.queue_id = d.queue_id and e.lane = d.lane and e.txid < pg_snapshot_xmax(d.s1))
+     and not exists (select from ${s}.delayed e where e.queue_id = d.queue_id and e.txid < pg_snapshot_xmax(d.s1));
+end
 $fn$`;

@@ -24,7 +24,7 @@ export const LOCK_CHANGED = (s: string, changes: readonly string[]): string =>
 
 /**
  * Refuses a snapshot from before the locks, as stricter isolation keeps it: a run that was claimed since would be taken for one
- * that waits, and get a second result in another segment than the one its lease names.
+ * that waits, and get a second result in another segment than the one its lease names; and rows that were moved since would be missed.
  */
 export const REFUSE_OLD_SNAPSHOT = (name: string): string => `
   if current_setting('transaction_isolation') <> 'read committed' then
