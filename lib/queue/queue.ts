@@ -86,7 +86,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     return { ...counts, estimated };
   }
 
-  /** Brings dead jobs back, with fresh attempts; those whose unique key belongs to another living job stay dead. Resolves to how many. */
+  /** Brings dead jobs back, with fresh attempts; those whose unique key belongs to another living job, or is being taken, stay dead. Resolves to how many. */
   async retryJobs(filter: RetryFilter): Promise<number> {
     return this.#context.engine.retryDead(this.name, checkRetryFilter(filter));
   }
