@@ -10,7 +10,7 @@ interface Awaited {
  * them may be the one.
  *
  * - Each is waited for with pauses of its own, which double from 2 ms to the poll interval, from where on the poll looks:
- *   one that stays open for hours costs nine looks, however often others wake.
+ *   one that stays open for hours costs a dozen looks, however often others wake.
  * - When one has ended, its lanes are looked at once more.
  */
 export class LookAgain {
