@@ -59,3 +59,7 @@ export function placeholderInsert(table: string, { placeholder }: Ring): string 
   const pairs = placeholder.split(', ').map((pair) => pair.split(' => '));
   return `insert into ${table} (${pairs.map(([column]) => column).join(', ')}) values (${pairs.map(([, value]) => value).join(', ')})`;
 }
+
+/** The segment of a ring that takes new rows, as an expression. */
+export const currentSegment = (s: string, ring: string): string =>
+  `(select x.current from ${s}.ring_switch x where x.ring = '${ring}' order by x.n desc limit 1)`;

@@ -1,39 +1,43 @@
+import { currentSegment } from '../rings.js';
 import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../schema-names.js';
 
 /** Moves of jobs nobody here handles, at most, in one claim: a rolling deploy must not move a backlog of a million. */
 const MAX_MOVES = 100;
+/** A run is handed out whatever its size, when it is the first. */
+const MOST_BYTES = 2 ** 30;
 /** In-progress transactions in a cursor's snapshot beyond which an idle claim saves its window: each costs a probe. */
 const MANY_RUNNING = 8;
 
-/** The runs of one stretch of a lane, packed into one row: a claim of 500 then costs one row each way. */
-const takeStretch = (s: string): string => `
+/**
+ * The runs of one stretch of a lane, packed into one row: a claim of 500 then costs one row each way. Misfits are those that
+ * may have to stay or to move, or that are larger than their share of the bytes: with one among them the stretch is cut
+ * first. A running sum of the bytes would cost all others half as much again.
+ */
+const takeStretch = (s: string, only = ''): string => `
       select count(*) as n, array_agg(e.job_id) as job_ids, array_agg(e.run) as runs,
-             (array_agg(e.txid))[count(*)::int] as txid, sum(e.size)::bigint as size,
-             count(*) filter (where not e.name = any(_names) or e.name = any(_full)) as strangers,
+             (array_agg(e.txid))[count(*)::int] as txid, sum(octet_length(e.payload))::bigint as size,
+             count(*) filter (where not e.name = any(_names) or e.name = any(_full) or octet_length(e.payload) > _share) as misfits,
              array_agg(e.attempt)::text as attempts, array_agg(e.max_attempts)::text as max_attempts,
-             array_agg(e.created)::text as created, json_agg(e.name)::text as names,
+             array_agg(floor(date_part('epoch', e.created_at) * 1000)::bigint)::text as created, json_agg(e.name)::text as names,
              case when count(e.options) > 0 then json_agg(e.options)::text end as options,
              case when count(e.meta) > 0 then json_agg(e.meta)::text end as meta,
-             string_agg(e.payload, ${PACK_SEPARATOR_SQL}) as payloads
+             string_agg(e.payload, ${PACK_SEPARATOR_SQL}) filter (where octet_length(e.payload) <= _share) as payloads
         into _t
         from (
-          select f.*, sum(f.size) over (rows unbounded preceding) as so_far
-            from (
-              select e.txid, e.job_id, e.run, e.attempt, e.max_attempts, e.name, e.payload, e.options, e.meta,
-                     floor(date_part('epoch', e.created_at) * 1000)::bigint as created, octet_length(e.payload) as size
-                from ${s}.entry e
-               where e.queue_id = _queue_id and e.lane = _lane
-                 and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
-                 and (_cut_txid is null or e.txid < _cut_txid or (e.txid = _cut_txid and e.job_id <= _cut_job))
-                 and e.txid <> all(_w.rest)
-                 and (not _picky or (
-                   (_names is null or e.name = any(_names)) and (_full is null or e.name <> all(_full))
-                   and not exists (select from ${s}.result r
-                     where r.queue_id = _queue_id and r.job_id = e.job_id and r.run = e.run and r.revoked)))
-               order by e.txid, e.job_id limit _left
-            ) f
-        ) e (txid, job_id, run, attempt, max_attempts, name, payload, options, meta, created, size, so_far)
-       where e.so_far - e.size < _bytes_left`;
+          select e.txid, e.job_id, e.run, e.attempt, e.max_attempts, e.name, e.payload, e.options, e.meta, e.created_at
+            from ${s}.entry e
+           where e.queue_id = _queue_id and e.lane = _lane
+             and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
+             and e.txid <> all(_rest)${only}
+           order by e.txid, e.job_id limit _left
+        ) e`;
+
+/** Of a stretch that is cut: what lies before the cut, has a place here and was not ended while it waited. */
+const wanted = (s: string): string => `
+             and (e.txid < _pos_txid or (e.txid = _pos_txid and e.job_id <= _pos_job))
+             and (_names is null or e.name = any(_names)) and (_full is null or e.name <> all(_full))
+             and not exists (select from ${s}.result r
+               where r.queue_id = _queue_id and r.job_id = e.job_id and r.run = e.run and r.revoked)`;
 
 /** Where a stretch ends when some of its runs cannot be taken: a prefix, up to the bytes and the moves that are left. */
 const cutStretch = (s: string): string => `
@@ -56,7 +60,7 @@ const cutStretch = (s: string): string => `
                         where x.queue_id = _queue_id and x.job_id = e.job_id and x.run = e.run and x.revoked limit 1) r on true
                      where e.queue_id = _queue_id and e.lane = _lane
                        and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
-                       and e.txid <> all(_w.rest)
+                       and e.txid <> all(_rest)
                      order by e.txid, e.job_id limit _left
                   ) p
                 window place as (order by p.txid, p.job_id rows unbounded preceding)
@@ -91,8 +95,8 @@ const moveStrangers = (s: string): string => `
 /**
  * Hands out up to `want` runs to a worker: appends one lease for each lane it takes from, which is the lane's cursor.
  *
- * - Alone in its transaction, READ COMMITTED. Locks first, each in a statement of its own: the reclaim guard (shared),
- *   the worker's (shared), the queue's (exclusive).
+ * - Alone in its transaction, READ COMMITTED. Locks first, in a statement that reads nothing: the reclaim guard (shared),
+ *   the worker's (shared), the queue's (exclusive), in this order.
  * - One snapshot for all lanes, taken after the locks and before the first write (trap 1: a transaction's own id never
  *   counts as in progress in its own snapshot, so what it appended before would fall behind the cursor).
  * - Lanes are read from their cursor on, over every segment of the ring (trap 3), by (queue_id, lane, txid, job_id).
@@ -124,9 +128,10 @@ declare
   _lane int; _c record; _w record; _m record;
   _t record; _cut record;
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
-  _lo_txid xid8; _lo_job bigint; _end xid8; _cut_txid xid8; _cut_job bigint;
+  _lo_txids xid8[]; _lo_jobs bigint[]; _ends xid8[]; _stragglers int; _rest xid8[];
+  _lo_txid xid8; _lo_job bigint; _end xid8; _share bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
-  _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _cut_by text;
+  _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _is_cut boolean;
   _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _suspects int[] := '{}'; _at timestamptz;
   _all_left int;
 begin
@@ -134,9 +139,8 @@ begin
     raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
       hint = 'call it outside of a transaction block, or in one that has written nothing';
   end if;
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text));
-  perform pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)),
+    pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
   if not exists (select from ${s}.worker w where w.worker = _worker and not w.dead) then
     raise exception 'worker % was declared dead', _worker using errcode = '${SqlState.workerDead}',
       hint = 'start again with a new id';
@@ -148,8 +152,8 @@ begin
   if _again then
     return query select * from ${s}.claimed(_queue_id, _worker, _claim_no);
     if found then
-      return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
-        null::text, null::text, null::text, null::text, ${s}.claim_status(_queue_id, _at, _now, _lanes, '{}', '{}');
+      status := ${s}.claim_status(_queue_id, _at, _now, _lanes, '{}', '{}');
+      return next;
       return;
     end if;
   end if;
@@ -157,14 +161,13 @@ begin
   if exists (select from ${s}.queue q where q.queue_id = _queue_id and q.paused) then
     _lanes := '{}';
   end if;
-  select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
-  select r.current into _result_seg from ${s}.ring r where r.ring = 'result';
-  select r.current into _lease_seg from ${s}.ring r where r.ring = 'lease';
+  select ${currentSegment(s, 'entry')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')} into _entry_seg, _result_seg, _lease_seg;
   _revocations := exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked);
   if _lanes is null then
     _lanes := ${s}.lanes_in_use(_queue_id, _names, _claim_no);
   end if;
-  if (select max(${s}.home_lane(l)) from unnest(_lanes) l) > 255 then
+  -- special ones, or their front lanes
+  if 255 < any(_lanes) or -256 > any(_lanes) then
     -- a name's lane is only for those who handle the name, and now: here its jobs would be strangers without end;
     -- a suspect is only for a process that has none, and a place for it
     select coalesce(array_agg(l.lane order by l.i) filter (where x.mine and (_suspect or not x.suspect)), '{}'),
@@ -208,26 +211,33 @@ begin
     <<windows>>
     loop
       _exhausted := true;
-      _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_job);
-      for _i in 1 .. cardinality(_w.lo_txids) loop
-        _lo_txid := _w.lo_txids[_i]; _lo_job := _w.lo_jobs[_i]; _end := _w.ends[_i];
+      if _is_last and pg_snapshot_xmin(_older) = pg_snapshot_xmax(_older) and pg_snapshot_xmin(_newer) = pg_snapshot_xmax(_newer) then
+        -- nothing was in progress in either: one stretch, of which the function would say the same for more
+        _lo_txids := array[pg_snapshot_xmax(_older)]; _lo_jobs := '{-1}'; _ends := array[pg_snapshot_xmax(_newer)];
+        _stragglers := 0; _rest := '{}';
+      else
+        _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_job);
+        _lo_txids := _w.lo_txids; _lo_jobs := _w.lo_jobs; _ends := _w.ends; _stragglers := _w.stragglers; _rest := _w.rest;
+      end if;
+      for _i in 1 .. cardinality(_lo_txids) loop
+        _lo_txid := _lo_txids[_i]; _lo_job := _lo_jobs[_i]; _end := _ends[_i];
+        continue when _lo_txid >= _end;
         loop
-          _picky := _revocations;
-          _cut_by := null; _cut_txid := null;
+          _picky := _revocations; _is_cut := false; _share := _bytes_left / _left;
           if not _picky then${takeStretch(s)};
-            _picky := _t.strangers > 0;
+            _picky := _t.misfits > 0;
             if not _picky and _t.n > 0 then
               _pos_txid := _t.txid; _pos_job := _t.job_ids[_t.n::int];
-              _cut_by := case when _t.n >= _left then 'limit' when _t.size >= _bytes_left then 'bytes' end;
+              _is_cut := _t.n >= _left or _t.size >= _bytes_left;
             end if;
           end if;
           if _picky then${cutStretch(s)};
             if _cut.count > 0 then
               _passed := true;
               _pos_txid := _cut.txid; _pos_job := _cut.job_id;
-              _cut_txid := _pos_txid; _cut_job := _pos_job;
-              _cut_by := case when _cut.count < _cut.seen or _cut.seen >= _left then 'limit' end;${moveStrangers(s)}
-            end if;${takeStretch(s)};
+              _is_cut := _cut.count < _cut.seen or _cut.seen >= _left;${moveStrangers(s)}
+            end if;
+            _share := _bytes_left + ${MOST_BYTES};${takeStretch(s, wanted(s))};
           end if;
           if _t.n > 0 then
             _passed := true;
@@ -237,11 +247,11 @@ begin
               _t.created, _t.names, _t.options, _t.meta, _t.payloads, null::text;
           end if;
           -- room that ended with the stretch is no end of the lane: the next window is another claim's
-          exit when _cut_by is null and _left > 0 and _bytes_left > 0 and _moves_left > 0;
+          exit when not _is_cut and _left > 0 and _bytes_left > 0 and _moves_left > 0;
           if _left <= 0 or _bytes_left <= 0 or _moves_left <= 0 then
             _exhausted := false;
             -- the range goes on from its position alone; among the stragglers the older snapshot is still needed
-            if _i > _w.stragglers then
+            if _i > _stragglers then
               _older := null;
             end if;
             exit windows;
@@ -276,7 +286,7 @@ begin
   if cardinality(_moved_to) > 0 then
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
   end if;
-  return query select null::int, null::bigint, null::smallint, null::text, null::text, null::text, null::text, null::text,
-    null::text, null::text, null::text, null::text, ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects);
+  status := ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects);
+  return next;
 end
 $fn$`;

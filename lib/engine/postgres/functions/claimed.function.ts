@@ -37,14 +37,16 @@ export const claimStatus = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.claim_status(
   _queue_id int, _at timestamptz, _now pg_snapshot, _open int[], _parked int[], _suspects int[]
 ) returns text
-language sql stable
-return json_build_object(
-  'at', date_part('epoch', _at) * 1000,
-  -- what the release before reads in place of the next
-  'xmin', pg_snapshot_xmin(_now)::text,
-  'xmax', pg_snapshot_xmax(_now)::text,
-  'running', (select coalesce(json_agg(x::text), '[]') from pg_snapshot_xip(_now) x),
-  'open', _open,
-  'parked', _parked,
-  'suspects', _suspects
-)::text`;
+language plpgsql stable as $fn$
+declare
+  _running text := '[]';
+begin
+  if pg_snapshot_xmin(_now) < pg_snapshot_xmax(_now) then
+    select coalesce(json_agg(x::text), '[]') into _running from pg_snapshot_xip(_now) x;
+  end if;
+  -- xmin and xmax: what the release before reads in place of what is running
+  return format('{"at":%s,"xmin":"%s","xmax":"%s","running":%s,"open":%s,"parked":%s,"suspects":%s}',
+    date_part('epoch', _at) * 1000, pg_snapshot_xmin(_now), pg_snapshot_xmax(_now), _running,
+    coalesce(array_to_json(_open)::text, 'null'), array_to_json(_parked), array_to_json(_suspects));
+end
+$fn$`;
