@@ -78,7 +78,8 @@ describe('add()s at the same time', () => {
           const value: unknown = Reflect.get(target, key);
           if (typeof value !== 'function') return value;
           return (...args: unknown[]) => {
-            if (key === 'query' && String(args[0]).includes('add_jobs(')) statements.push(String(args[0]));
+            const { text = String(args[0]) } = args[0] as { text?: string };
+            if (key === 'query' && /add_jobs(_and_wake)?\(/.test(text)) statements.push(text);
             return (value as (...all: unknown[]) => unknown).apply(target, args);
           };
         },

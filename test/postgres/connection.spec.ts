@@ -4,6 +4,7 @@ import { PgConnection } from '../../lib/engine/postgres/connection.js';
 import { Notifier } from '../../lib/engine/postgres/notifier.js';
 import { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine.js';
 import { QueueIds } from '../../lib/engine/postgres/queue-ids.js';
+import { statementName } from '../../lib/engine/postgres/statement.js';
 import { DatabaseUnavailableError } from '../../lib/errors/database-unavailable.error.js';
 import { resolveModuleOptions } from '../../lib/pg-queue.options.js';
 import { RecordingLogger } from '../support/application.js';
@@ -107,14 +108,14 @@ describe('add() rejects', () => {
       const before = await jobs();
       let sent = 0;
       proxy.onSent = (data) => {
-        if (!data.includes('.add_jobs(')) return true;
+        if (!data.includes('cut off')) return true;
         if (++sent > 1 || when !== 'before it arrives') return true;
         proxy.reset();
         return false;
       };
       const blocker = await database.connect();
       await blocker.query(`begin; lock table ${database.schema}.entry_0 in exclusive mode`);
-      const adding = engine.add('q', [draft()]).catch((cause: unknown) => cause);
+      const adding = engine.add('q', [draft({ data: 'cut off' })]).catch((cause: unknown) => cause);
       await until('the statement to be sent', () => sent > 0);
       if (when !== 'before it arrives') {
         await until('it to wait for the lock', async () => {
@@ -135,6 +136,46 @@ describe('add() rejects', () => {
       expect(added).toBeLessThanOrEqual(2);
     },
   );
+});
+
+describe('a statement of the hot path', () => {
+  const prepared = async (on: PgConnection): Promise<string[]> =>
+    (await on.query<{ name: string }>('select name from pg_prepared_statements')).map(({ name }) => name);
+
+  async function onOneClient(): Promise<PgConnection> {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 });
+    closing.push(async () => pool.end());
+    const own = connection({ pool });
+    await own.start();
+    return own;
+  }
+
+  it('is prepared by each connection once, under a name of its own', async () => {
+    const own = await onOneClient();
+    const one = { text: 'select $1::int as n' };
+    for (const n of [1, 2, 3]) expect(await own.query(one, [n])).toEqual([{ n }]);
+    await own.query({ text: 'select 2 as n' });
+    expect(await prepared(own)).toEqual([statementName(one.text), statementName('select 2 as n')]);
+  });
+
+  it.each([
+    ['are forgotten, as behind a pooler', 'deallocate all'],
+    ['are there already, as behind a pooler', `prepare ${statementName('select b from two')} as select 1`],
+    ['return something else since', 'alter table two alter column a type text'],
+  ])('is not prepared any more when those %s, and runs all the same', async (_, sql) => {
+    const own = await onOneClient();
+    await own.query('create temporary table two (a int, b int)');
+    expect(await own.query({ text: 'select a from two' })).toEqual([]);
+    await own.query(sql);
+    await own.query('insert into two values (1, 2)');
+    expect(await own.query({ text: 'select b from two' })).toEqual([{ b: 2 }]);
+    expect(await own.query({ text: 'select a::int from two' })).toEqual([{ a: 1 }]);
+    expect((await own.query({ text: 'select a from two' })).map((row) => Number((row as { a: unknown }).a))).toEqual([
+      1,
+    ]);
+    await own.query({ text: 'select 3' });
+    expect(await prepared(own)).not.toContain(statementName('select 3'));
+  });
 });
 
 describe('start() works', () => {

@@ -64,10 +64,11 @@ export class Session {
   constructor(client: pg.Client, schema: string, ids: (connection: PgConnection) => QueueIds) {
     const connection = {
       names: schemaNames(schema),
-      query: async (text: string, values: unknown[]) => (await client.query(text, values)).rows,
+      query: async (statement: string | { text: string }, values: unknown[]) =>
+        (await client.query(typeof statement === 'string' ? statement : statement.text, values)).rows,
       use: async (work: (lent: pg.Client) => Promise<unknown>) => work(client),
     } as unknown as PgConnection;
-    const silent = { committed() {}, uncommitted() {}, mayNotifyAlong: () => false } as unknown as Notifier;
+    const silent = { committed() {}, uncommitted() {}, mayNotifyAlong: () => false, takeAlong: () => undefined } as unknown as Notifier;
     this.client = client;
     this.jobs = new PostgresJobEngine(connection, ids(connection), silent);
     this.work = new PostgresWorkerEngine(connection, ids(connection), silent);

@@ -11,6 +11,7 @@ import { openPool } from './open-pool.js';
 import { PatientPool } from './patient-pool.js';
 import { prepareDatabase } from './prepare-database.js';
 import { type SchemaNames, schemaNames, SqlState } from './schema-names.js';
+import { cannotPrepare, type Statement, statementName, textOf } from './statement.js';
 import { inTransaction } from './transaction.js';
 
 /** How a statement without a transaction of its own fails when the defaults are stricter than READ COMMITTED, or read-only. */
@@ -20,8 +21,8 @@ const REFUSED_BY_DEFAULTS = new Set<string | undefined>([SqlState.wrongTransacti
  * The process's pool and the statements that go through it.
  *
  * - A pool of the application's own is used and never closed; an error of an idle client never ends the process.
- * - Nothing depends on a session: no named statement, no setting that outlives its transaction. PgBouncer in
- *   transaction mode will do.
+ * - Nothing depends on a session: no setting outlives its transaction, and where prepared statements get lost they are
+ *   given up. PgBouncer in transaction mode will do.
  * - A connection is tried for until the deadline; a statement is sent once, whatever becomes of it, unless the server
  *   refused it for being a standby or for its defaults.
  */
@@ -33,6 +34,7 @@ export class PgConnection {
   readonly #patient: PatientPool;
   readonly #listenHosts: Hosts;
   #wrapped = false;
+  #prepares = true;
   #closed: Promise<void> | undefined;
   readonly #onIdleError = (error: Error): void => {
     // the pool drops the client by itself; the next statement gets another
@@ -98,16 +100,26 @@ export class PgConnection {
   }
 
   /** Runs one statement, in a transaction of its own. */
-  async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  async query<Row extends QueryResultRow>(statement: string | Statement, values: unknown[] = []): Promise<Row[]> {
     const deadline = performance.now() + this.patience;
     for (;;) {
       const wrapped = this.#wrapped;
+      const text = textOf(statement, wrapped);
+      const name = typeof statement !== 'string' && this.#prepares ? statementName(text) : undefined;
       try {
         return await lend(this.#patient, { reachBy: deadline, doneBy: deadline }, async (client) => {
-          const run = async (): Promise<Row[]> => (await client.query<Row>(text, values)).rows;
+          const run = async (): Promise<Row[]> => {
+            const sent =
+              name === undefined ? client.query<Row>(text, values) : client.query<Row>({ name, text, values });
+            return (await sent).rows;
+          };
           return wrapped ? inTransaction(client, run) : run();
         });
       } catch (error) {
+        if (name !== undefined && cannotPrepare(error as { code?: string })) {
+          this.#prepares = false;
+          continue;
+        }
         // refused as a whole: nothing is written yet
         if (error instanceof StandbyError && this.away && performance.now() < deadline) continue;
         if (wrapped || !REFUSED_BY_DEFAULTS.has(sqlState(error))) throw error;

@@ -12,6 +12,8 @@ export interface AddedRow {
   readonly at: string;
   readonly existing: string | null;
   readonly wake: string | null;
+  /** Of a statement that announces by itself: not null when it has. */
+  readonly notified?: boolean | null;
 }
 
 const shapesByOptions = new WeakMap<ResolvedJobOptions, { name: string; shape: string }>();

@@ -4,14 +4,19 @@ import type { PgConnection } from './connection.js';
 import { type AddedRow, packJobs, unpackAdded } from './job-packing.js';
 import type { Notifier } from './notifier.js';
 import type { QueueIds } from './queue-ids.js';
+import type { Statement } from './statement.js';
 
 /** A statement takes this many jobs, or this many characters of data, and more go into a second one. */
 const STATEMENT_JOBS = 5_000;
 const STATEMENT_CHARACTERS = 16 * 1024 * 1024;
+/** So many jobs are added in a millisecond. */
+const QUICK = 100;
 
 interface Written {
   readonly jobs: AddedJob[];
   readonly wake: string[];
+  /** Whether it is announced already. */
+  readonly notified: boolean;
 }
 
 /**
@@ -36,17 +41,29 @@ export class JobWriter {
     if (executor !== undefined) return this.#addIn(executor, queueId, pages);
     const added =
       pages.length === 1
-        ? [
-            await this.#addPage(
-              (text, values) => this.#connection.query<AddedRow>(text, values),
-              queueId,
-              pages[0]!,
-              false,
-            ),
-          ]
+        ? [await this.#addAlone(queueId, pages[0]!)]
         : await this.#connection.transaction(async (client) => this.#addPages(client, queueId, pages, false));
-    this.#notifier.committed(added.flatMap(({ wake }) => wake));
+    for (const { wake, notified } of added) this.#notifier.committed(wake, notified);
     return added.flatMap(({ jobs }) => jobs);
+  }
+
+  /** In a transaction of its own, which announces what it has added when its turn has come. */
+  async #addAlone(queueId: number, drafts: readonly JobDraft[]): Promise<Written> {
+    const { schema } = this.#connection.names;
+    const along = this.#notifier.takeAlong(isQuick(drafts));
+    const { shapes, shapeOf, payloads } = packJobs(drafts);
+    const values = [queueId, shapes, shapeOf, payloads];
+    let notified = false;
+    try {
+      const [row] =
+        along === undefined
+          ? await this.#connection.query<AddedRow>({ text: addJobs(schema) }, values)
+          : await this.#connection.query<AddedRow>(addJobsAndWake(schema), [...values, along.join(' ') || null]);
+      notified = row!.notified !== null;
+      return { jobs: unpackAdded(row!, drafts), wake: wakesOf(row!), notified };
+    } finally {
+      if (along !== undefined && !notified) this.#notifier.committed(along);
+    }
   }
 
   /** In the caller's transaction: a notification goes along, at most once in a while for a queue. */
@@ -86,8 +103,29 @@ export class JobWriter {
 from ${schema}.add_jobs($1::text::int, $2::text, $3::text, $4::text) a`,
       [String(queueId), shapes, shapeOf, payloads],
     );
-    return { jobs: unpackAdded(row!, drafts), wake: row!.wake?.split(' ') ?? [] };
+    return { jobs: unpackAdded(row!, drafts), wake: wakesOf(row!), notified: along };
   }
+}
+
+const addJobs = (schema: string, more = ''): string =>
+  `select a.ids, a.at, a.existing, a.wake, null::boolean as notified${more} from ${schema}.add_jobs($1, $2, $3, $4) a`;
+
+const addJobsAndWake = (schema: string): Statement => ({
+  // in a transaction block nothing is announced: what it should have taken along comes back
+  text: addJobs(schema, ', $5::text as also'),
+  alone: `call ${schema}.add_jobs_and_wake($1, $2, $3, $4, $5, null, null, null, null, null)`,
+});
+
+/** Whether nobody who waits for its notification would wait for long. */
+function isQuick(drafts: readonly JobDraft[]): boolean {
+  return (
+    drafts.length <= QUICK &&
+    drafts.every(({ options }) => options.uniqueKey === undefined && options.jobId === undefined)
+  );
+}
+
+function wakesOf({ wake }: AddedRow): string[] {
+  return wake?.split(' ') ?? [];
 }
 
 function paginate(drafts: readonly JobDraft[]): JobDraft[][] {

@@ -4,15 +4,15 @@ import type { PgConnection } from './connection.js';
 
 /** In callers' transactions a queue is notified about at most once in this time, by this process: ms. */
 const ALONG_EVERY = 20;
-/** Between two notifications after commits: ms. The first goes at once; a worker that one has woken looks by itself. */
-const PAUSE = 4;
+/** Between two notifications after commits: ms. The first goes at once. */
+const PAUSE = 1;
 
 /**
  * Tells workers that there is something to do.
  *
  * - Never inside the transaction that adds, where it can be avoided: NOTIFY makes commits wait for each other across the
- *   whole database. What is added without a transaction is notified about after its commit; whatever comes while one
- *   notification is under way, or in the 4 ms after it, shares the next.
+ *   whole database. What is added without a transaction is notified about after its commit, by the statement itself;
+ *   whatever comes in the next millisecond shares the next notification.
  * - Inside a caller's transaction at most once in 20 ms for a queue; what was left out is made up for afterwards, and says
  *   that its transaction may be open: a worker that it wakes looks again while transactions are open that were open then.
  * - It only saves time: a notification that is lost is found by the poll. Workers of this process are told directly.
@@ -25,6 +25,8 @@ export class Notifier {
   readonly #lastAlong = new Map<number, number>();
   readonly #listeners = new Set<(wakes: readonly string[]) => void>();
   #sending = false;
+  /** When the next notification may go out (performance.now()). */
+  #next = 0;
   #makesUp = false;
 
   constructor(connection: PgConnection, options: { alongTransactions: boolean }) {
@@ -38,10 +40,26 @@ export class Notifier {
     return () => this.#listeners.delete(listener);
   }
 
-  committed(wakes: readonly string[]): void {
+  /**
+   * What the statement that is about to be sent should announce after its commit, beside its own; undefined: it should not
+   * announce anything. Its sender owes these to `committed()` when it has not. One that may take long takes nothing along.
+   */
+  takeAlong(isQuick: boolean): readonly string[] | undefined {
+    const now = performance.now();
+    if (now < this.#next) return undefined;
+    this.#next = now + PAUSE;
+    if (!isQuick) return [];
+    const due = [...this.#pending];
+    this.#pending.clear();
+    return due;
+  }
+
+  /** These were committed; `notified`: and are announced. */
+  committed(wakes: readonly string[], notified = false): void {
     if (wakes.length === 0) return;
-    for (const wake of wakes) this.#pending.add(wake);
     for (const listener of this.#listeners) listener(wakes);
+    if (notified) return;
+    for (const wake of wakes) this.#pending.add(wake);
     void this.#send();
   }
 
@@ -72,13 +90,17 @@ export class Notifier {
     this.#sending = true;
     try {
       while (this.#pending.size > 0) {
+        const early = this.#next - performance.now();
+        if (early > 0) {
+          // a statement that comes meanwhile takes them along
+          await pause(early);
+          continue;
+        }
+        this.#next = performance.now() + PAUSE;
         const wakes = [...this.#pending].join(' ');
         this.#pending.clear();
-        await this.#connection.query(
-          `select set_config('synchronous_commit', 'off', true), ${this.#connection.names.schema}.notify_once($1)`,
-          [wakes],
-        );
-        await pause(PAUSE);
+        const text = `select set_config('synchronous_commit', 'off', true), ${this.#connection.names.schema}.notify_once($1)`;
+        await this.#connection.query({ text }, [wakes]);
       }
     } catch {
       // the poll finds what this would have announced, and whoever uses the connection next reports it

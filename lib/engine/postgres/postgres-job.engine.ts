@@ -17,6 +17,8 @@ import type { QueueIds } from './queue-ids.js';
 import { PostgresJobControl } from './postgres-job-control.js';
 import { SqlState } from './schema-names.js';
 
+const QUERY_CANCELED = '57014';
+
 /** The log's producing and looking-up side. */
 export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
   readonly #connection: PgConnection;
@@ -37,7 +39,8 @@ export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
   }
 
   isRefusal(error: unknown): boolean {
-    return !(error instanceof DatabaseUnavailableError) && sqlState(error) !== undefined;
+    // one that was cancelled while it notified had committed
+    return !(error instanceof DatabaseUnavailableError) && ![undefined, QUERY_CANCELED].includes(sqlState(error));
   }
 
   async getQueues(): Promise<string[]> {

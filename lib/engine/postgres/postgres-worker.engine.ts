@@ -22,6 +22,7 @@ import { packOutcomes } from './outcome-packing.js';
 import type { PostgresListener } from './postgres-listener.js';
 import type { QueueIds } from './queue-ids.js';
 import { SqlState } from './schema-names.js';
+import type { Statement } from './statement.js';
 
 /** A run that has ended already. */
 const UNIQUE_VIOLATION = '23505';
@@ -90,8 +91,10 @@ export class PostgresWorkerEngine implements WorkerEngine {
     const { queueId, claimNo, want, maxBytes, lanes, names, again, full, suspect } = request;
     try {
       const rows = await this.#adopting<ClaimRow>(
-        `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
+        {
+          text: `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
 from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+        },
         [queueId, worker, claimNo, want, maxBytes, lanes, names, again, full, suspect],
       );
       return unpackClaim(rows, claimNo);
@@ -119,8 +122,10 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, 
 
   async #finish(values: unknown[]): Promise<Refusal[]> {
     const rows = await this.#connection.query<{ job_id: string; run: number; state: string | null }>(
-      `select job_id, run, state
+      {
+        text: `select job_id, run, state
 from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+      },
       values,
     );
     return rows.map(({ job_id, run, state }) => ({ key: job_id, run, state }));
@@ -216,13 +221,13 @@ from ${this.#connection.names.schema}.open_runs($1, $2::float8 * interval '1 mil
   }
 
   /** A log that another cluster has written is made this one's first. */
-  async #adopting<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
+  async #adopting<Row extends object>(statement: string | Statement, values: unknown[]): Promise<Row[]> {
     try {
-      return await this.#connection.query<Row>(text, values);
+      return await this.#connection.query<Row>(statement, values);
     } catch (error) {
       if (sqlState(error) !== SqlState.foreignCluster) throw error;
       await this.#adopt(true);
-      return this.#connection.query<Row>(text, values);
+      return this.#connection.query<Row>(statement, values);
     }
   }
 

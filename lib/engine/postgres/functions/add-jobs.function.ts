@@ -1,4 +1,6 @@
+import { currentSegment } from '../rings.js';
 import { PACK_SEPARATOR_SQL, perSegment, readAndLetGo, type SchemaNames } from '../schema-names.js';
+import { lineOfExpression } from './line-of.function.js';
 
 const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, name, payload, options';
 
@@ -9,21 +11,25 @@ const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts,
  * - The one statement of `add()`, `addBulk()` and SQL's `add()`; text parameters only, safe on any driver's connection.
  * - No lock is held to the caller's commit, but for a unique key or custom id. Those are taken in their own order, so
  *   that two bulk adds with the same keys wait for each other and never deadlock.
- * - Job ids are drawn first and in order, so jobs of one call leave in the order they were given.
+ * - Job ids are drawn in order, so jobs of one call leave in the order they were given.
+ * - Jobs of one kind that run now and have no key, nearly all there are, take one insert.
  *
  * Returns the ids as an array's text, the time, which jobs are another's (existing) as JSON by position, and what to
  * notify: `queue:lane`, and `queue:d:ms` when something is delayed.
  */
 export const addJobs = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.add_jobs(_queue_id int, _shapes text, _shape_of text, _payloads text)
-returns table (ids text, at text, existing text, wake text)
-language plpgsql as $fn$
+create or replace function ${s}.add_jobs(
+  _queue_id int, _shapes text, _shape_of text, _payloads text,
+  out ids text, out at text, out existing text, out wake text
+) language plpgsql as $fn$
 #variable_conflict use_column
 declare
   _shape jsonb := _shapes::jsonb;
+  _options jsonb := nullif(_shape->0->'options', 'null');
   _data text[] := string_to_array(_payloads, ${PACK_SEPARATOR_SQL});
   _at timestamptz := clock_timestamp();
   _ids bigint[];
+  _name text;
   _segment smallint;
   _lane int;
   _due timestamptz;
@@ -34,6 +40,25 @@ declare
   _wake text[] := '{}';
   _of int[];
 begin
+  at := floor(date_part('epoch', _at) * 1000)::bigint;
+  if _shape_of is null and (_options is null or not _options ?| '{uniqueKey,jobId,delay,runAt}') then
+    _name := _shape->0->>'name';
+    select ${lineOfExpression(s, '_name', '_options')}, ${currentSegment(s, 'entry')} into _lane, _segment;
+    ${perSegment(
+      '_segment',
+      (i) => `
+    with added as (
+      insert into ${s}.entry_${i} (${COLUMNS.replace('job_id, ', '')})
+      select _queue_id, _lane, _at, 1, 1, (_shape->0->>'attempts')::smallint, _name, p.data, _options
+        from unnest(_data) p (data)
+      returning job_id
+    )
+    select array_agg(a.job_id)::text into ids from added a;`,
+    )}
+    wake := _queue_id || ':' || _lane;
+    return;
+  end if;
+
   select array_agg(nextval('${s.replaceAll("'", "''")}.job_id')) into _ids from generate_series(1, cardinality(_data));
 
   for _x in
@@ -105,7 +130,8 @@ ${readAndLetGo(`      _record := ${s}.job_record(_queue_id, _found);`)}
       _wake := _wake || (_queue_id || ':' || _lane);
     end if;
   end loop;
-  return query select _ids::text, (floor(date_part('epoch', _at) * 1000)::bigint)::text, _existing::text,
-    (select string_agg(distinct w, ' ') from unnest(_wake) w);
+  ids := _ids;
+  existing := _existing;
+  select string_agg(distinct w, ' ') into wake from unnest(_wake) w;
 end
 $fn$`;

@@ -2,6 +2,7 @@ import type { SchemaNames } from '../schema-names.js';
 import { activeJobs, delayedJobs, waitingIn, waitingJobs } from './waiting-jobs.function.js';
 import { add, durationMs, jobShape, notifyOnce } from './add.function.js';
 import { addJobs } from './add-jobs.function.js';
+import { addJobsAndWake } from './add-jobs-and-wake.function.js';
 import { adopt } from './adopt.function.js';
 import { beat, registerWorker, retireWorker, runsTaken } from './worker.function.js';
 import { buryWorker, workerIsUnheld, workersSeen } from './bury-worker.function.js';
@@ -67,6 +68,7 @@ export function functions(names: SchemaNames): string[] {
     takeCustomId,
     addJobs,
     notifyOnce,
+    addJobsAndWake,
     durationMs,
     jobShape,
     add,

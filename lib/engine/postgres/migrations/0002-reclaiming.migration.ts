@@ -106,6 +106,8 @@ export const reclaiming: Migration = {
     `drop function if exists ${s}.finish(int, uuid, text, text, text, text, text, text, text, text, text, boolean)`,
     `drop function if exists ${s}.complete_in(int, uuid, int, bigint, bigint, int, int, text)`,
     `drop function if exists ${s}.register_worker(uuid, text, int, jsonb, boolean)`,
+    // it returns one row
+    `drop function if exists ${s}.add_jobs(int, text, text, text)`,
     // one of its parameters has another name
     `drop function if exists ${s}.take_custom_id(int, text, bigint)`,
   ],
