@@ -7,6 +7,8 @@ import type { JobRun } from './job-run.js';
 /** Outcomes in one statement, at most; and characters of results. */
 const BATCH = 1_000;
 const BATCH_CHARACTERS = 8 * 1024 * 1024;
+/** From one statement to the next, unless it is full: ms. A steady stream of lone jobs would pay for a commit each. */
+const PAUSE = 5;
 
 /** A run and how it ended. */
 export interface Settled {
@@ -30,7 +32,8 @@ export interface OutcomeWriterDeps {
 /**
  * Writes how runs ended, in batches.
  *
- * - One statement at a time: what ends meanwhile gathers for the next; a single one on an idle worker goes at once.
+ * - One statement at a time: what ends meanwhile, and in the 5 ms from its beginning, gathers for the next; a single one on
+ *   an idle worker goes at once.
  * - Repeated until it is answered; the statement knows what it has written already.
  * - A batch with something that cannot be stored is split until that is alone, and its job completes without a result.
  * - A run whose `completeIn()` was called goes alone: it may wait for the user's transaction.
@@ -43,6 +46,9 @@ export class OutcomeWriter {
   #lost = 0;
   #writing: Promise<void> | undefined;
   #scheduled = false;
+  /** When the next statement may begin (performance.now()). */
+  #next = 0;
+  readonly #hurry = new AbortController();
   readonly #giveUp = new AbortController();
 
   constructor(deps: OutcomeWriterDeps) {
@@ -81,6 +87,7 @@ export class OutcomeWriter {
 
   /** Resolves when all is written; after `giveUpAfter` ms it stops trying, and says what was not. Whether all was. */
   async flush(giveUpAfter: number): Promise<boolean> {
+    this.#hurry.abort();
     const timer = setTimeout(() => this.#giveUp.abort(), giveUpAfter);
     while (this.#waiting.length > 0 || this.#writing !== undefined || this.#alone > 0) {
       await (this.#writing ?? pause(2));
@@ -91,6 +98,9 @@ export class OutcomeWriter {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
+      const early = this.#next - performance.now();
+      if (early > 0 && this.#waiting.length < BATCH) await pause(early, this.#hurry.signal);
+      this.#next = performance.now() + PAUSE;
       await this.#write(this.#takeBatch());
     }
     this.#writing = undefined;
