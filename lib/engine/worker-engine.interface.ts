@@ -44,8 +44,10 @@ export interface ClaimRequest {
   readonly names: readonly string[] | null;
   /** Those of them it has no room for now; null: none. */
   readonly full: readonly string[] | null;
-  /** Whether it may take a suspect: a run that was lost with its process. */
+  /** Whether it may take a suspect: a run that was lost with its process twice. */
   readonly suspect: boolean;
+  /** How many places are free, by name; '' is every other name. Of runs that were lost once it takes no more; null: it may. */
+  readonly places: Readonly<Record<string, number>> | null;
 }
 
 export interface Claim {
@@ -60,6 +62,8 @@ export interface Claim {
   readonly parked: readonly number[];
   /** Lanes of suspects among those that were looked at. */
   readonly suspects: readonly number[];
+  /** Names of which runs that were lost once wait for a free place. */
+  readonly lost: readonly string[];
 }
 
 /** What follows from a run that does not simply complete. */
@@ -127,7 +131,7 @@ export interface WorkerEngine {
   /** Whether an error says that a statement can never succeed as it is: something in it cannot be stored. */
   isDataError(error: unknown): boolean;
   ensureQueue(name: string): Promise<number>;
-  /** @param maxStalled by queue: how often a job of it may be recovered after its process died. */
+  /** @param maxStalled by queue: how often a job of it may be lost as a suspect until it is dead. */
   register(
     worker: string,
     handles: HandledNames,

@@ -16,8 +16,9 @@ export interface WorkerOptions {
   /** For jobs that bring no backoff of their own. A number: fixed, in milliseconds. Default exponential from 1s. */
   backoff?: number | BackoffOptions | BackoffStrategy;
   /**
-   * As BullMQ: how often a job may be recovered after the process that ran it died. Default 2: three runs. Such runs never
-   * count as attempts. 0: what was running, or fetched, when a process died is not run again.
+   * How often a job may be lost with its process as the only suspect until it is dead. It becomes one when it was lost twice,
+   * so the default of 2 makes four runs. Such runs never count as attempts. 0: what was running, or fetched, when a process
+   * died is not run again.
    */
   maxStalledCount?: number;
 }

@@ -1,4 +1,4 @@
-import type { Claim, WorkerEngine } from '../engine/worker-engine.interface.js';
+import type { Claim, ClaimRequest, WorkerEngine } from '../engine/worker-engine.interface.js';
 import type { Routes } from './routes.js';
 
 /** Characters of data in one claim: bounds what a process holds in memory. */
@@ -39,6 +39,7 @@ export class Claimer {
     lanes: readonly number[] | null,
     full: readonly string[] | null,
     suspect = false,
+    places: ClaimRequest['places'] = null,
   ): Promise<Claim> {
     const again = this.#unanswered;
     this.#unanswered = true;
@@ -52,6 +53,7 @@ export class Claimer {
       names: this.#routes.names,
       full,
       suspect,
+      places,
     });
     this.#unanswered = false;
     this.#claimNo++;

@@ -40,7 +40,7 @@ export class JobRun implements ActiveRun, JobSource {
   #job: ActiveJob | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
-  /** Whether it was lost with its process before: nothing else of that kind runs in this one. */
+  /** Whether it was lost with its process twice: nothing else of that kind runs in this one. */
   suspect = false;
 
   constructor(claimed: ClaimedRun, slots: Slots, handler: JobHandler, claimedAt: number, context: RunContext) {

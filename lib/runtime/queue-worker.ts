@@ -41,6 +41,7 @@ export interface QueueWorkerDeps {
  * - One claim at a time. It asks for the places that are free and what will start within 20 ms; after one that left
  *   something it claims again as soon as there is room.
  * - Between polls it looks at the lanes that wake-ups named and those it left non-empty; a poll looks at all.
+ * - Of runs that were lost with their process it fetches none ahead: a place that becomes free asks for those that wait.
  * - `stop()` resolves when nothing is claimed, running or unwritten; what was not started is handed back at once.
  */
 export class QueueWorker {
@@ -148,7 +149,7 @@ export class QueueWorker {
   }
 
   #hasReason(): boolean {
-    const somewhere = this.#lanes === 'all' || this.#lanes.size > 0 || this.#parkedHaveRoom();
+    const somewhere = this.#lanes === 'all' || this.#lanes.size > 0 || this.#parkedHaveRoom() || this.#lostHavePlaces();
     return this.#promote || (somewhere && this.#want() > 0);
   }
 
@@ -161,6 +162,10 @@ export class QueueWorker {
 
   #parkedHaveRoom(): boolean {
     return this.#parked.size > 0 && this.#deps.routes.full() === null;
+  }
+
+  #lostHavePlaces(): boolean {
+    return this.#deps.routes.slots.some(({ awaited, free }) => awaited && free > 0);
   }
 
   async #run(): Promise<void> {
@@ -202,15 +207,18 @@ export class QueueWorker {
     if (want === 0) return;
     const full = this.#deps.routes.full();
     if (full === null) this.#unpark();
-    const lanes = this.#lanes;
+    // all, in their order: what was lost takes its turn with the rest
+    const lanes = this.#lostHavePlaces() ? 'all' : this.#lanes;
     this.#lanes = new Set();
+    const places = this.#deps.routes.places();
+    if (lanes === 'all') this.#offerPlaces();
     this.#again.claiming();
     let claim: Claim;
     const suspect = this.#hasFreePlace() && this.#deps.suspects.take();
     if (suspect && lanes !== 'all') for (const lane of this.#suspectLanes) lanes.add(lane);
     if (suspect) this.#suspectLanes.clear();
     try {
-      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full, suspect);
+      claim = await this.#claimer.claim(want, lanes === 'all' ? null : [...lanes], full, suspect, places);
     } catch (error) {
       if (suspect) this.#deps.suspects.free();
       if (lanes === 'all') this.#lanes = 'all';
@@ -222,6 +230,7 @@ export class QueueWorker {
     else this.look(claim.open);
     // without a full processor they hold what only others handle
     if (full !== null) for (const lane of claim.parked) this.#parked.add(lane);
+    for (const name of claim.lost) this.#deps.routes.of(name).slots.awaited = true;
     this.#again.claimed(claim.running, lanes);
     const tookSuspect = suspect && claim.runs.some(({ lease }) => claim.suspects.includes(lease.lane));
     if (tookSuspect || !suspect) for (const lane of claim.suspects) this.#suspectLanes.add(lane);
@@ -232,6 +241,11 @@ export class QueueWorker {
   /** A suspect is never fetched ahead. */
   #hasFreePlace(): boolean {
     return this.#deps.routes.slots.some(({ free }) => free > 0);
+  }
+
+  /** To the lost runs that wait: those which are left after this claim wait anew. */
+  #offerPlaces(): void {
+    for (const slots of this.#deps.routes.slots) if (slots.free > 0) slots.awaited = false;
   }
 
   #unpark(): void {

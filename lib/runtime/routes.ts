@@ -28,6 +28,13 @@ export class Routes {
     return full.length === 0 ? null : full;
   }
 
+  /** How many places are free, by name; '' is every other name. */
+  places(): Record<string, number> {
+    const names = this.slots.length === 1 ? [] : [...this.#byName];
+    const others = this.slots.length === 1 ? this.slots[0] : this.#catchAll?.slots;
+    return Object.fromEntries([...names.map(([name, { slots }]) => [name, slots.free]), ['', others?.free ?? 0]]);
+  }
+
   /** A claim hands out only names that it was given, so there is one. */
   of(name: string): Route {
     const route = this.#byName.get(name) ?? this.#catchAll;

@@ -16,6 +16,8 @@ export class Slots {
   /** Where the waiting ones begin: taking the first of many must not move the others. */
   #head = 0;
   #averageMs: number | undefined;
+  /** Lost runs wait for a free place, and with what is fetched ahead there might never be one: nothing is meanwhile. */
+  awaited = false;
   #onQuiet: (() => void)[] = [];
 
   constructor(definition: ProcessorDefinition) {
@@ -42,11 +44,11 @@ export class Slots {
 
   /**
    * How many jobs will start within the next 20 ms beside those that have a place; none until one has shown how long it
-   * takes, and none in the places of those that take longer.
+   * takes, none in the places of those that take longer, and none while lost runs wait for a place.
    */
   get ahead(): number {
     const ms = this.#averageMs;
-    if (ms === undefined || ms >= AHEAD_MS) return 0;
+    if (ms === undefined || ms >= AHEAD_MS || this.awaited) return 0;
     const quick = this.definition.options.concurrency - this.#slow;
     return Math.min(MOST_AHEAD, Math.floor((quick * AHEAD_MS) / Math.max(ms, 0.001)));
   }

@@ -1,5 +1,5 @@
 /**
- * The one place of a process for a suspect, a run that was lost with its process before: it might end this one too, and
+ * The one place of a process for a suspect, a run that was lost with its process twice: it might end this one too, and
  * nobody else that is under suspicion should go with it.
  */
 export class SuspectPlace {

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { expect, it } from 'vitest';
 import { type ActiveJob, LeaseLostError, OnWorkerEvent, Process, Processor } from '../../lib/index.js';
 import { RecordingLogger } from '../support/application.js';
 import { testDatabase } from '../support/database.js';
 import { ended, newQueue, processor, testApplications } from '../support/running.js';
-import { deferred, until } from '../support/signals.js';
+import { aWhile, deferred, until } from '../support/signals.js';
 
 const database = testDatabase();
 const start = testApplications(database);
@@ -74,6 +75,32 @@ it('what is recovered is told to the queue’s processors, and a job that is not
   await until('it to be told', () => stalled.length > 0);
   expect(stalled).toEqual([job.id]);
 }, 40_000);
+
+it('a lost run has its turn beside a backlog of short jobs, for which a process has always more at hand than places', async () => {
+  const name = newQueue();
+  const { schema: s, client } = database;
+  const { queue, app } = await start({ options: { processing: false } });
+  const lost = await queue(name).add('n', 'lost');
+  const worker = randomUUID();
+  const { rows } = await client.query(`select queue_id from ${s}.queue where name = $1`, [name]);
+  await client.query(`select ${s}.register_worker($1, 'host', 1, '{}', true)`, [worker]);
+  await client.query(`select ${s}.claim($1, $2, 1, 10, 1000000, null, null, false)`, [rows[0].queue_id, worker]);
+  await queue(name).addBulk(Array.from({ length: 50_000 }, () => ({ name: 'n', data: 'short' })));
+  await app.close();
+  let ran = 0;
+  let ranBefore: number | undefined;
+  const handle = async ({ data }: ActiveJob): Promise<void> => {
+    if (data === 'lost') ranBefore = ran;
+    else ran++;
+    await aWhile(2);
+  };
+  const working = await start({ providers: [processor(name, handle, { concurrency: 4 })] });
+  await until('it to be busy', () => ran > 1_000);
+  await client.query(`update ${s}.worker set dead = true where worker = $1`, [worker]);
+  await ended(working.queue(name), lost, 30_000);
+  expect(ranBefore).toBeLessThan(49_000);
+  await working.queue(name).drain();
+}, 60_000);
 
 it('a job whose result was lost with a failover runs again, though its process lives and thinks it done', async () => {
   const name = newQueue();

@@ -51,7 +51,7 @@ describe('a process that is killed with kill -9', () => {
     const jobs = (await fault.producer()).queue(queue);
     const count = scaled(20_000, 3_000);
     const { jobs: some, keys } = work(count, 'storm-', () => ({ ms: random.between(1, 15) }));
-    // a job that meets three of the kills would be dead as stalled, rightly
+    // a job that meets four of the kills would be dead as stalled, rightly
     const options = { concurrency: 10, maxStalledCount: 10 };
     const elder = await fault.worker(queue, { ...options, concurrency: 2 });
     let victims = await Promise.all([1, 2, 3].map(() => fault.worker(queue, options)));

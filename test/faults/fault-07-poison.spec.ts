@@ -8,7 +8,7 @@ const { report } = fault;
 
 describe('a job that ends its process', () => {
   it.each(isShort ? ['crash'] : ['crash', 'exit'])(
-    'is dead as stalled after exactly three runs, and buries nobody with it (%s)',
+    'is dead as stalled after exactly four runs, of which the last two were alone, and buries nobody with it (%s)',
     async (poison) => {
       const queue = fault.newQueue();
       const jobs = (await fault.producer()).queue(queue);
@@ -46,22 +46,24 @@ describe('a job that ends its process', () => {
       expect(rows).toEqual([{ id: poisonous.id, reason: 'stalled' }]);
       const runs = await fault.ledger.runs(queue);
       const its = runs.filter(({ key }) => key === `${poison}!`);
-      expect(its).toHaveLength(3);
-      expect(new Set(its.map(({ pid }) => pid)).size).toBe(3);
+      expect(its).toHaveLength(4);
+      expect(new Set(its.map(({ pid }) => pid)).size).toBe(4);
       // its runs are no attempts
-      expect(its.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
-      expect(restarted).toBe(3);
+      expect(its.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+      expect(restarted).toBe(4);
       expect(beside.keys.map((key) => ends.get(key)).filter((end) => end !== 'c')).toEqual([]);
       const killers = new Set(its.map(({ pid }) => pid));
-      await fault.account(
+      const judgement = await fault.account(
         queue,
         beside.keys,
         (run) => {
-          if (run.key === `${poison}!`) return 'it ended its own process, and may twice';
+          if (run.key === `${poison}!`) return 'it ended its own process, and may twice, and twice alone';
           return killers.has(run.pid) ? 'it ran beside the job that ended the process' : undefined;
         },
         [`${poison}!`],
       );
+      // lost beside it at most twice, and then alone itself
+      expect(beside.keys.filter((key) => judgement.runs.get(key)!.length > 3)).toEqual([]);
     },
   );
 });

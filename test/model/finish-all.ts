@@ -71,6 +71,7 @@ async function claimAll(world: World, queue: QueueOracle): Promise<void> {
       names: null,
       full: null,
       suspect: true,
+      places: null,
     };
     const plan = planClaim(queue, request);
     const { runs } = await worker.session.work.claim(worker.id, { queueId: queue.queue.id, ...request });

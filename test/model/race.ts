@@ -102,7 +102,8 @@ export async function consume(race: Race, dice: Random): Promise<void> {
   while (!race.done) {
     const queue = dice.pick(queues);
     const names = dice.chance(0.3) ? ['a'] : null;
-    const { runs } = await worker.claim(queue, { want: 1 + dice.int(20), names, suspect: true });
+    const places = { '': dice.int(20) };
+    const { runs } = await worker.claim(queue, { want: 1 + dice.int(20), names, suspect: true, places });
     for (const { key, run } of runs) ledger.handOut(key, run);
     if (dice.chance(0.1)) await worker.session.work.beat(worker.id, runs.length, true);
     if (runs.length === 0) {

@@ -62,7 +62,9 @@ const adds = (count: number, spec: (n: number) => JobSpec = () => ({})) => {
 const claims = (want: number, lanes: number[] | null) => async (at: At) => {
   await clear(at);
   await add(at, want);
-  return buffers(at.session, async () => at.worker.claim(at.queue, { want: Math.max(want, 1), lanes, names: ['job'] }));
+  // of what was lost it leaves to others all that waits
+  const request = { want: Math.max(want, 1), lanes, names: ['job'], places: { '': 0 } };
+  return buffers(at.session, async () => at.worker.claim(at.queue, request));
 };
 
 async function claimed(at: At, count: number) {

@@ -1,8 +1,23 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { AddedJob } from '../../lib/engine/job-engine.interface.js';
 import type { ClaimedRun } from '../../lib/engine/worker-engine.interface.js';
-import { failure, keysOf, many, outcome, testEngine, type TestQueue, type TestWorker } from '../support/engine.js';
+import {
+  failure,
+  type JobSpec,
+  keysOf,
+  many,
+  outcome,
+  testEngine,
+  type TestQueue,
+  type TestWorker,
+} from '../support/engine.js';
 
 const engine = testEngine();
+
+/** For no lost run has the process a place. */
+const NO_PLACE = { '': 0 };
+/** As many as it likes. */
+const PLACES = { '': 100 };
 
 let queue: TestQueue;
 let dying: TestWorker;
@@ -20,7 +35,16 @@ async function die(
 }
 
 async function claimSuspect(worker: TestWorker): Promise<ClaimedRun[]> {
-  return (await worker.claim(queue, { suspect: true })).runs;
+  return (await worker.claim(queue, { suspect: true, places: NO_PLACE })).runs;
+}
+
+/** Two processes die with all that waits; what comes back are suspects. */
+async function dieTwice(): Promise<void> {
+  await dying.claim(queue);
+  await die(dying);
+  const again = await engine.worker();
+  await again.claim(queue);
+  await die(again);
 }
 
 beforeEach(async () => {
@@ -43,13 +67,13 @@ describe('a dead worker', () => {
     expect(await engine.main.upkeep.recover(queue.id, dying.id, true)).toEqual({ ...nothing, locked: 0 });
   });
 
-  it('leaves its unfinished runs to others, in the suspects lane, with no attempt charged', async () => {
+  it('leaves its unfinished runs to others, with no attempt charged', async () => {
     const added = await engine.main.add(queue, ...many(3));
     const { runs } = await dying.claim(queue);
     await dying.finish(queue, [outcome(runs[0]!)]);
     expect((await die(dying)).lost).toEqual(keysOf(added).slice(1));
-    const [suspect] = await claimSuspect(other);
-    expect(suspect).toMatchObject({ key: added[1]!.key, run: 2, attempt: 1 });
+    const [run] = (await other.claim(queue, { places: PLACES })).runs;
+    expect(run).toMatchObject({ key: added[1]!.key, run: 2, attempt: 1 });
   });
 
   it('is refused by each claim, finish and completeIn afterwards; the last in a way that fails its transaction', async () => {
@@ -104,11 +128,115 @@ describe('a dead worker', () => {
   });
 });
 
+describe('runs that were lost with their process', () => {
+  /** Jobs that were lost once, and wait. */
+  async function lost(...specs: JobSpec[]): Promise<AddedJob[]> {
+    const added = await engine.main.add(queue, ...specs);
+    await dying.claim(queue);
+    await die(dying);
+    return added;
+  }
+
+  const laneKinds = async (): Promise<string[]> =>
+    (
+      await engine.rows<{ kind: string }>(
+        `select l.kind::text as kind from ${engine.s}.entry e
+         join ${engine.s}.lane l on l.queue_id = e.queue_id and l.lane = ${engine.s}.home_lane(e.lane)
+         where e.queue_id = $1 and not exists (select from ${engine.s}.result r
+           where r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run) order by e.job_id`,
+        [queue.id],
+      )
+    ).map(({ kind }) => kind);
+
+  it('run once again all at once', async () => {
+    const added = await lost(...many(10));
+    const { runs, suspects, lost: waiting } = await other.claim(queue, { places: { '': 10 } });
+    expect(keysOf(runs)).toEqual(keysOf(added));
+    expect(runs.every(({ run, attempt }) => run === 2 && attempt === 1)).toBe(true);
+    expect({ suspects, waiting }).toEqual({ suspects: [], waiting: [] });
+  });
+
+  it('are not fetched ahead: a claim takes of them only as many as have a free place, and says that more wait', async () => {
+    const [first, ...others] = await lost(...many(3));
+    const fresh = await engine.main.add(queue, ...many(5));
+    const { runs, lost: waiting, open } = await other.claim(queue, { want: 100, places: { '': 1 } });
+    expect(keysOf(runs)).toEqual(keysOf([first!, ...fresh]));
+    expect({ waiting, open }).toEqual({ waiting: ['job'], open: [] });
+    const none = await other.claim(queue, { places: NO_PLACE });
+    expect(none).toMatchObject({ runs: [], lost: ['job'], open: [] });
+    const rest = await other.claim(queue, { places: PLACES });
+    expect(rest.lost).toEqual([]);
+    expect(keysOf(rest.runs)).toEqual(keysOf(others));
+  });
+
+  it('leave the places to what the same claim took before them', async () => {
+    const [first] = await lost(...many(3));
+    const fresh = await engine.main.add(queue, ...many(2));
+    await other.claim(queue, { want: 0, lanes: [] });
+    // on an even turn the ordinary lane comes first
+    const { runs, lost: waiting } = await other.claim(queue, { want: 100, places: { '': 3 } });
+    expect(keysOf(runs)).toEqual(keysOf([...fresh, first!]));
+    expect(waiting).toEqual(['job']);
+    expect(await other.claim(queue, { want: 0, places: PLACES })).toMatchObject({ runs: [], lost: ['job'], open: [0] });
+  });
+
+  it('have the places of their name, where that has places of its own', async () => {
+    const [a, , b] = await lost({ name: 'a' }, { name: 'a' }, { name: 'b' }, { name: 'b' }, { name: 'c' });
+    const places = { '': 0, a: 1, b: 1 };
+    const first = await other.claim(queue, { want: 1, places });
+    const second = await other.claim(queue, { want: 1, places: { '': 0, b: 1 } });
+    expect(keysOf([...first.runs, ...second.runs])).toEqual(keysOf([a!, b!]));
+    expect([...second.lost].toSorted()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are taken by processes that know of no places, from a lane like any other', async () => {
+    const added = await lost(...many(3));
+    const { runs, lost: waiting, open } = await other.claim(queue, { want: 2, places: null });
+    expect(keysOf(runs)).toEqual(keysOf(added.slice(0, 2)));
+    expect(waiting).toEqual([]);
+    expect(open).toContain(runs[0]!.lease.lane);
+    expect(await other.claimKeys(queue, { places: null })).toEqual([added[2]!.key]);
+  });
+
+  it('whose name a process does not handle, or has no room for, wait for one that does', async () => {
+    const [, b] = await lost({ name: 'a' }, { name: 'b' });
+    const only = await other.claim(queue, { names: ['b'], places: PLACES });
+    expect([keysOf(only.runs), only.lost]).toEqual([[b!.key], []]);
+    const full = await other.claim(queue, { names: ['a', 'b'], full: ['a'], places: PLACES });
+    expect(full).toMatchObject({ runs: [], lost: [], parked: [expect.any(Number)] });
+  });
+
+  it.each(['front', 'name'] as const)('that are handed back to the %s are what they were', async (to) => {
+    await lost(...many(2));
+    const { runs } = await other.claim(queue, { places: PLACES });
+    await other.endAll(queue, runs, { state: 'm', to, charge: 0 });
+    expect(await laneKinds()).toEqual(['l', 'l']);
+    const again = await engine.worker();
+    expect(await again.claim(queue, { places: { '': 1 } })).toMatchObject({ runs: [{ run: 3 }], lost: ['job'] });
+    await die(again);
+    expect(await laneKinds()).toEqual(['s', 'l']);
+    const suspects = await claimSuspect(other);
+    expect(suspects).toHaveLength(1);
+    await other.endAll(queue, suspects, { state: 'm', to, charge: 0 });
+    expect(await laneKinds()).toEqual(['s', 'l']);
+  });
+
+  it('and are lost a second time run alone', async () => {
+    const [first] = await lost(...many(3));
+    const again = await engine.worker();
+    await again.claim(queue, { places: { '': 2 } });
+    expect((await die(again)).stalled).toEqual([]);
+    expect(await laneKinds()).toEqual(['s', 's', 'l']);
+    const { runs, suspects } = await other.claim(queue, { suspect: true, places: NO_PLACE });
+    expect(runs).toMatchObject([{ key: first!.key, run: 3, attempt: 1 }]);
+    expect(suspects).toContain(runs[0]!.lease.lane);
+  });
+});
+
 describe('suspects', () => {
   it('are taken one at a time, only by a process that asks for one', async () => {
     await engine.main.add(queue, ...many(3));
-    await dying.claim(queue);
-    await die(dying);
+    await dieTwice();
     expect(await other.claimKeys(queue)).toEqual([]);
     const [fresh] = await engine.main.add(queue);
     const { runs, suspects } = await other.claim(queue, { suspect: true });
@@ -118,29 +246,34 @@ describe('suspects', () => {
 
   it('whose name a process does not handle wait for one that does', async () => {
     await engine.main.add(queue, { name: 'a' }, { name: 'b' });
-    await dying.claim(queue);
-    await die(dying);
+    await dieTwice();
     const { runs } = await other.claim(queue, { suspect: true, names: ['b'] });
     expect(runs.map(({ name }) => name)).toEqual(['b']);
     expect((await other.claim(queue, { suspect: true, names: ['b'] })).runs).toEqual([]);
   });
 
-  it('that kill their process are dead as stalled after three runs, and what was leased beside them is not', async () => {
+  it('that kill their process are dead as stalled after four runs: only what was lost alone counts, and nobody beside them', async () => {
     const [killer, innocent] = await engine.main.add(queue, ...many(2));
     await dying.claim(queue);
     await die(dying);
-    const again = await engine.worker();
-    expect((await claimSuspect(again))[0]).toMatchObject({ key: killer!.key, run: 2 });
-    expect(await die(again)).toMatchObject({ lost: [killer!.key], stalled: [] });
+    const second = await engine.worker();
+    expect((await second.claim(queue, { places: PLACES })).runs).toMatchObject([
+      { key: killer!.key, run: 2 },
+      { key: innocent!.key, run: 2 },
+    ]);
+    expect(await die(second)).toMatchObject({ lost: [killer!.key, innocent!.key], stalled: [] });
+    const third = await engine.worker();
+    expect((await claimSuspect(third))[0]).toMatchObject({ key: killer!.key, run: 3 });
+    expect(await die(third)).toMatchObject({ lost: [killer!.key], stalled: [] });
     const [beside] = await claimSuspect(other);
-    expect(beside!.key).toBe(innocent!.key);
+    expect(beside).toMatchObject({ key: innocent!.key, run: 3, attempt: 1 });
     await other.finish(queue, [outcome(beside!)]);
     const last = await engine.worker();
-    expect((await claimSuspect(last))[0]).toMatchObject({ key: killer!.key, run: 3 });
+    expect((await claimSuspect(last))[0]).toMatchObject({ key: killer!.key, run: 4, attempt: 1 });
     expect(await die(last)).toMatchObject({ lost: [], stalled: [killer!.key] });
     expect(await engine.state(queue, innocent!)).toBe('completed');
     const job = await engine.main.jobs.getJob(queue.name, killer!.id);
-    expect(job).toMatchObject({ state: 'failed', errors: [{ message: expect.stringMatching(/stalled.*3 times/) }] });
+    expect(job).toMatchObject({ state: 'failed', errors: [{ message: expect.stringMatching(/stalled.*4 times/) }] });
     expect(await claimSuspect(other)).toEqual([]);
   });
 
@@ -159,6 +292,7 @@ describe('suspects', () => {
       again: false,
       full: null,
       suspect: false,
+      places: null,
     });
     await engine.main.upkeep.bury(id, '9000000000000000000', false);
     expect(await engine.main.upkeep.recover(queue.id, id, true)).toMatchObject({ stalled: [added!.key] });
@@ -166,11 +300,10 @@ describe('suspects', () => {
 
   it('that fail stand in their ordinary lane again, for their next attempt', async () => {
     await engine.main.add(queue);
-    await dying.claim(queue);
-    await die(dying);
+    await dieTwice();
     const [run] = await claimSuspect(other);
     await other.finish(queue, [outcome(run!, { state: 'r', to: 'home', charge: 1, error: { message: 'e' } })]);
-    expect((await other.claim(queue)).runs).toMatchObject([{ key: run!.key, run: 3, attempt: 2, lease: { lane: 0 } }]);
+    expect((await other.claim(queue)).runs).toMatchObject([{ key: run!.key, run: 4, attempt: 2, lease: { lane: 0 } }]);
   });
 });
 

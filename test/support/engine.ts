@@ -113,6 +113,7 @@ export class TestWorker {
       again: false,
       full: null,
       suspect: false,
+      places: null,
     };
     const claimNo = request.claimNo ?? ++this.#claimNo;
     return this.session.work.claim(this.id, { queueId: queue.id, ...standard, ...request, claimNo });

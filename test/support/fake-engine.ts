@@ -27,7 +27,7 @@ export const limits = { maxDataBytes: 1e6, warnDataBytes: 1e6, maxDataDepth: 100
 
 /** What a claim has fetched. */
 export function claimed(runs: ClaimedRun[] = [], rest: Partial<Claim> = {}): Claim {
-  return { runs, at: Date.now(), running: [], open: [], parked: [], suspects: [], ...rest };
+  return { runs, at: Date.now(), running: [], open: [], parked: [], suspects: [], lost: [], ...rest };
 }
 
 export function claimedRun(key: string, claimNo = 1, lane = 0): ClaimedRun {

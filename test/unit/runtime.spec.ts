@@ -22,6 +22,12 @@ function runtimeOf(engine: WorkerEngine): QueueRuntime {
   return new QueueRuntime({ engine, jobs: noJobs, listener, maintenance: undefined, limits, log });
 }
 
+async function stop(runtime: QueueRuntime): Promise<void> {
+  const stopping = runtime.stop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  await stopping;
+}
+
 it('a run nobody knows of is handed back though a claim is under way: that one may hold its own runs only', async () => {
   const answer = deferred<Claim>();
   const finish = vi.fn<WorkerEngine['finish']>(async () => []);
@@ -172,4 +178,47 @@ it('a suspect whose end cannot be written at all gives its place to the next', a
   const stopped = runtime.stop();
   await vi.advanceTimersByTimeAsync(1_000);
   await stopped;
+});
+
+it('lost runs that wait for a place are asked for when one is free, with all else that waits, and not before', async () => {
+  const gates = [deferred(), deferred(), deferred()];
+  const answers = [claimed([claimedRun('1'), claimedRun('2')], { open: [0], lost: ['job'] })];
+  const claim = vi.fn<WorkerEngine['claim']>(async () => answers.shift() ?? claimed());
+  const runtime = runtimeOf(fakeEngine({ claim }));
+  await runtime.start([definition(async (key) => gates[Number(key) - 1]!.promise, 2)]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim).toHaveBeenCalledTimes(1);
+  expect(claim.mock.lastCall![1]).toMatchObject({ lanes: null, want: 2, places: { '': 2 } });
+  answers.push(claimed([claimedRun('3')], { open: [], lost: ['job'] }));
+  gates[0]!.resolve();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim.mock.calls.slice(1).map(([, { lanes, want, places }]) => ({ lanes, want, places }))).toEqual([
+    { lanes: null, want: 1, places: { '': 1 } },
+  ]);
+  // a place that stays free is offered once
+  gates[1]!.resolve();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim).toHaveBeenCalledTimes(3);
+  gates[2]!.resolve();
+  await stop(runtime);
+});
+
+it('each processor of a queue has places of its own for lost runs, and one that has none does not wait for the other', async () => {
+  const gate = deferred();
+  const claim = vi.fn<WorkerEngine['claim']>(async () => claimed());
+  claim.mockImplementationOnce(async () => claimed([{ ...claimedRun('1'), name: 'a' }], { lost: ['a', 'c'] }));
+  const runtime = runtimeOf(fakeEngine({ claim }));
+  const all = definition(() => undefined, 3);
+  const one = definition(async () => gate.promise);
+  await runtime.start([{ ...one, handlers: new Map([['a', one.catchAll!]]), catchAll: undefined }, all]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim.mock.calls.map(([, { lanes, places }]) => ({ lanes, places }))).toEqual([
+    { lanes: null, places: { '': 3, a: 1 } },
+    { lanes: null, places: { '': 3, a: 0 } },
+  ]);
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(claim).toHaveBeenCalledTimes(3);
+  expect(claim.mock.lastCall![1]).toMatchObject({ lanes: null, places: { '': 3, a: 1 } });
+  await stop(runtime);
 });

@@ -44,3 +44,15 @@ it('one place that is held for long leaves what the other will do', () => {
   vi.advanceTimersByTime(60_000);
   expect([slots.free, slots.ahead]).toEqual([1, 5]);
 });
+
+it('nothing is fetched ahead while lost runs wait for a free place, and with nothing ahead there is one soon', () => {
+  slots.end(begin(), 4);
+  begin();
+  begin();
+  slots.push({ settled: false } as JobRun);
+  expect([slots.free, slots.room]).toEqual([0, 9]);
+  slots.awaited = true;
+  expect([slots.free, slots.room]).toEqual([0, 0]);
+  for (const run of slots.running) slots.end(run, 4);
+  expect([slots.free, slots.room]).toEqual([1, 1]);
+});

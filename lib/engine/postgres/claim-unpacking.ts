@@ -25,6 +25,7 @@ interface Status {
   readonly open: number[] | null;
   readonly parked: number[];
   readonly suspects: number[];
+  readonly lost: string[];
 }
 
 type Meta = { errors?: AttemptError[] } | null;
@@ -44,6 +45,7 @@ export function unpackClaim(rows: readonly ClaimRow[], claimNo: number): Claim {
     open: status.open,
     parked: status.parked,
     suspects: status.suspects,
+    lost: status.lost,
   };
 }
 

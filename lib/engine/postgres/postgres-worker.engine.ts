@@ -88,14 +88,26 @@ export class PostgresWorkerEngine implements WorkerEngine {
   }
 
   async claim(worker: string, request: ClaimRequest): Promise<Claim> {
-    const { queueId, claimNo, want, maxBytes, lanes, names, again, full, suspect } = request;
+    const { queueId, claimNo, want, maxBytes, lanes, names, again, full, suspect, places } = request;
     try {
       const rows = await this.#adopting<ClaimRow>(
         {
           text: `select lane, n, job_ids, runs, attempts, max_attempts, created, names, options, meta, payloads, status
-from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
         },
-        [queueId, worker, claimNo, want, maxBytes, lanes, names, again, full, suspect],
+        [
+          queueId,
+          worker,
+          claimNo,
+          want,
+          maxBytes,
+          lanes,
+          names,
+          again,
+          full,
+          suspect,
+          places && JSON.stringify(places),
+        ],
       );
       return unpackClaim(rows, claimNo);
     } catch (error) {

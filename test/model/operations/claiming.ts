@@ -25,10 +25,16 @@ export function randomRequest(dice: Random, queue: QueueOracle, claimNo: number)
     names,
     full: dice.chance(0.2) ? dice.some(names ?? NAMES, 0.4) : null,
     suspect: dice.chance(0.6),
+    places: dice.chance(0.5) ? null : randomPlaces(dice),
   };
 }
 
-function requestText({ want, maxBytes, lanes, names, full, suspect, claimNo }: Request): string {
+/** Some names have places of their own. */
+function randomPlaces(dice: Random): Record<string, number> {
+  return Object.fromEntries(['', ...dice.some(NAMES, 0.5)].map((name) => [name, dice.pick([0, 1, 2, 4])]));
+}
+
+function requestText({ want, maxBytes, lanes, names, full, suspect, places, claimNo }: Request): string {
   return [
     `want=${want}`,
     ...(maxBytes < 1e9 ? [`maxBytes=${maxBytes}`] : []),
@@ -36,6 +42,7 @@ function requestText({ want, maxBytes, lanes, names, full, suspect, claimNo }: R
     ...(names === null ? [] : [`names=${names.join(',')}`]),
     ...(full === null ? [] : [`full=${full.join(',')}`]),
     ...(suspect ? ['suspect'] : []),
+    ...(places === null ? [] : [`places=${JSON.stringify(places)}`]),
     `(its claim ${claimNo})`,
   ].join(' ');
 }
@@ -67,10 +74,13 @@ function settleClaim(
   expect(handedOut(claim), 'what was handed out').toEqual(plan.taken.map(foreseen));
   const suspects = plan.taken.filter(({ lane }) => specialOf(lane)?.kind === 's');
   expect(suspects.length, 'suspects in one claim').toBeLessThanOrEqual(request.suspect ? 1 : 0);
-  if (claim.open !== null)
+  if (claim.open !== null) {
     expect(claim.open, 'lanes that hold more').toEqual(
       expect.arrayContaining(plan.open.map((lane) => queue.number(lane))),
     );
+    expect([...claim.lost].toSorted(), 'names of lost runs that wait').toEqual([...new Set(plan.lost)].toSorted());
+  }
+  expectPlaces(plan, request);
   const places = new Map<number, number>();
   const hands = plan.taken.map((job, i) => {
     const run = claim.runs[i]!;
@@ -84,6 +94,15 @@ function settleClaim(
   applyClaim(queue, plan);
   world.count('claims');
   return hands;
+}
+
+/** Of what was lost once no more is handed out than its places have room for beside all that was handed out before it. */
+function expectPlaces({ taken }: ClaimPlan, { places }: Request): void {
+  if (places === null) return;
+  for (const [i, { lane, name }] of taken.entries()) {
+    if (specialOf(lane)?.kind !== 'l') continue;
+    expect(i, `a lost run of ${name} was fetched ahead`).toBeLessThan(places[name] ?? places['']!);
+  }
 }
 
 async function claimSome(world: World, dice: Random): Promise<boolean> {

@@ -1,16 +1,19 @@
 import { expect } from 'vitest';
 import { WorkerDeadError } from '../../../lib/errors/worker-dead.error.js';
 import type { Hand } from '../oracle/job.js';
-import { type QueueOracle, specialOf } from '../oracle/queue.js';
+import { type QueueOracle, specialOf, wasLost } from '../oracle/queue.js';
 import type { Random } from '../random.js';
 import { runText, type Worker, type World } from '../world.js';
-import { randomRequest } from './claiming.js';
+import { claimFrom, randomRequest } from './claiming.js';
 import type { Operations } from './operation.js';
 
 /** A worker is declared dead; its next claim says so. */
 async function bury(world: World, dice: Random): Promise<boolean> {
   if (world.dead.length >= 4) return false;
-  const worker = dice.pick(world.workers);
+  return buryOne(world, dice.pick(world.workers), dice);
+}
+
+async function buryOne(world: World, worker: Worker, dice: Random): Promise<boolean> {
   const isStale = dice.chance(0.2);
   const force = dice.chance(0.5);
   world.says(
@@ -40,11 +43,27 @@ function byLease(a: Hand, b: Hand): number {
   return a.run.lease.lane - b.run.lease.lane || Number(a.run.lease.n) - Number(b.run.lease.n) || a.place - b.place;
 }
 
-/** What a dead worker held goes on as suspects, or is dead as stalled. */
+/** What a dead worker held goes on, as lost once or as a suspect, or is dead as stalled. */
 async function recover(world: World, dice: Random): Promise<boolean> {
   const worker = dice.oneOf(world.dead.filter((dead) => world.openHands(dead).length > 0)) ?? dice.oneOf(world.dead);
   if (worker === undefined) return false;
   await recoverRuns(world, worker, dice.pick(world.oracle.queues), dice.pick([1, 500]));
+  return true;
+}
+
+/** Who takes what was lost dies of it: by chance alone, hardly anything would be lost again. */
+async function dieOfIt(world: World, dice: Random): Promise<boolean> {
+  if (world.dead.length >= 4) return false;
+  const worker = dice.oneOf(world.workers.filter(({ unanswered }) => unanswered === undefined));
+  const queue = dice.oneOf(
+    world.oracle.queues.filter((one) => !one.paused && one.in('waiting').some(({ lane }) => wasLost(lane))),
+  );
+  if (worker === undefined || queue === undefined) return false;
+  const lanes = new Set(queue.in('waiting').flatMap(({ lane }) => (wasLost(lane) ? [queue.number(lane)] : [])));
+  const wanted = { lanes: [...lanes], names: null, full: null, suspect: true };
+  await claimFrom(world, worker, queue, dice, wanted);
+  await buryOne(world, worker, dice);
+  if (world.dead.includes(worker)) await recoverRuns(world, worker, queue, 500);
   return true;
 }
 
@@ -72,19 +91,21 @@ export async function recoverRuns(world: World, worker: Worker, queue: QueueOrac
   }
   expect(rows[0], 'what was recovered').toEqual(expected);
   for (const [{ job }, times] of recovered) {
+    const isLostAgain = wasLost(job.lane);
     queue.endRun(job, 'l', world.oracle.leaseReclaims);
     job.lost = times;
     if (times >= most) {
+      const gone = times + (isLostAgain ? 2 : 1);
       queue.die(
         job,
         job.attempt,
-        `The job stalled: its process was gone before it ended, ${times + 1} time${times === 0 ? '' : 's'}`,
+        `The job stalled: its process was gone before it ended, ${gone} time${gone === 1 ? '' : 's'}`,
       );
       world.count('stalled');
     } else {
       job.run++;
-      queue.enter(job, queue.special('s', job));
-      world.count('lost');
+      queue.enter(job, queue.special(isLostAgain ? 's' : 'l', job));
+      world.count(isLostAgain ? 'lost again' : 'lost');
     }
   }
   return hands.length - recovered.length;
@@ -118,6 +139,7 @@ async function beat(world: World, dice: Random): Promise<boolean> {
 
 export const dying: Operations = {
   bury: { weight: 2, run: bury },
+  dieOfIt: { weight: 6, run: dieOfIt },
   recover: { weight: 4, run: recover },
   retire: { weight: 0.5, run: retire },
   forget: { weight: 1, run: forget },

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { FollowUp } from '../../../lib/engine/worker-engine.interface.js';
 import { failure, outcome } from '../../support/engine.js';
 import { byPlace, type Hand } from '../oracle/job.js';
-import { frontOf } from '../oracle/queue.js';
+import { frontOf, wasLost } from '../oracle/queue.js';
 import type { Random } from '../random.js';
 import { runText, type Worker, type World } from '../world.js';
 import { cutWhenBlocked, expectBlockedBy, type Operations } from './operation.js';
@@ -51,12 +51,10 @@ export function endRun(
   job.attempt = charged;
   job.run++;
   const home = queue.lineOf(job.name, job.priority, known);
+  // what was lost stays in its own lane, which is its name's as well
+  const toFront = followUp.to === 'front' || (followUp.to === 'name' && wasLost(job.lane));
   if (followUp.delay !== undefined) queue.delay(job, home);
-  else
-    queue.enter(
-      job,
-      followUp.to === 'front' ? frontOf(job.lane) : followUp.to === 'name' ? queue.special('n', job) : home,
-    );
+  else queue.enter(job, toFront ? frontOf(job.lane) : followUp.to === 'name' ? queue.special('n', job) : home);
 }
 
 /** The states a refusal may name: that of the result; null once the lease has been reclaimed. */

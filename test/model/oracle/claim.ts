@@ -11,15 +11,17 @@ export interface ClaimPlan {
   readonly lanes: Lane[];
   /** Lanes that it leaves with jobs this worker could have had. */
   readonly open: string[];
+  /** Names of which runs that were lost once are left for places that become free. */
+  readonly lost: string[];
 }
 
 const MAX_MOVES = 100;
 
-/** Follows claim(): lanes by priority, in a lane the rest of its window and then the next one, names and bytes and suspects. */
+/** Follows claim(): lanes by priority, in a lane the rest of its window and then the next one, names, bytes, suspects, places. */
 export function planClaim(queue: QueueOracle, request: Omit<ClaimRequest, 'queueId'>): ClaimPlan {
-  const plan: ClaimPlan = { taken: [], moved: [], lanes: [], open: [] };
+  const plan: ClaimPlan = { taken: [], moved: [], lanes: [], open: [], lost: [] };
   if (queue.paused) return plan;
-  const { names, full } = request;
+  const { names, full, places } = request;
   const handles = (name: string): boolean => (names === null || names.includes(name)) && !full?.includes(name);
   const mine = lanesOf(queue, request).filter((lane) => {
     const special = specialOf(lane);
@@ -30,11 +32,15 @@ export function planClaim(queue: QueueOracle, request: Omit<ClaimRequest, 'queue
   let moves = MAX_MOVES;
   let suspect = false;
   for (const name of mine) {
-    const isSuspect = specialOf(name)?.kind === 's';
+    const special = specialOf(name);
+    const isSuspect = special?.kind === 's';
+    const forPlaces = special?.kind === 'l' && places !== null;
     if (isSuspect && suspect) continue;
     const lane = queue.lane(name);
     let { window, arrived } = { window: [...lane.window], arrived: [...lane.arrived] };
     let room = isSuspect ? Math.min(1, left) : left;
+    // the places are also those of what was taken before
+    if (forPlaces) room = Math.max(0, Math.min(left, (places[special.name] ?? places['']!) - (request.want - left)));
     const before = room;
     for (let opened = false; ; opened = true) {
       while (window.length > 0 && room > 0 && bytes > 0 && moves > 0) {
@@ -55,7 +61,9 @@ export function planClaim(queue: QueueOracle, request: Omit<ClaimRequest, 'queue
     left -= before - room;
     if (isSuspect && room === 0) suspect = true;
     plan.lanes.push({ name, window, arrived });
-    if (!isSuspect && window.length + arrived.length > 0) plan.open.push(name);
+    if (isSuspect || window.length + arrived.length === 0) continue;
+    if (forPlaces) plan.lost.push(special.name);
+    else plan.open.push(name);
   }
   return plan;
 }

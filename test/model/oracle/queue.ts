@@ -9,7 +9,7 @@ export interface Lane {
 }
 
 export interface Special {
-  readonly kind: 'n' | 's';
+  readonly kind: 'n' | 'l' | 's';
   readonly name: string;
   readonly priority: number;
 }
@@ -19,10 +19,16 @@ const home = (lane: string): string => (isFront(lane) ? lane.slice(1) : lane);
 export const frontOf = (lane: string): string => `<${home(lane)}`;
 export const ordinary = (priority: number): string => `p${priority}`;
 
-/** A lane is called by what it is for: 'p3', 'n:mail:3', 's:mail:3' (suspects), and '<' before the name of the lane it is the front of. */
+/** A lane is called by what it is for: 'p3', 'n:mail:3', 'l:mail:3' (lost once), 's:mail:3' (suspects), and '<' before the name of the lane it is the front of. */
 export function specialOf(lane: string): Special | undefined {
   const [kind, name, priority] = home(lane).split(':');
-  return kind === 'n' || kind === 's' ? { kind, name: name!, priority: Number(priority) } : undefined;
+  return kind === 'n' || kind === 'l' || kind === 's' ? { kind, name: name!, priority: Number(priority) } : undefined;
+}
+
+/** Whether what stands there was lost with its process. */
+export function wasLost(lane: string): boolean {
+  const special = specialOf(lane);
+  return special !== undefined && special.kind !== 'n';
 }
 
 /** The place behind which nothing is due: a time (microseconds), a transaction, a job. */
@@ -85,7 +91,7 @@ export class QueueOracle {
     return known.has(own) ? own : ordinary(priority);
   }
 
-  special(kind: 'n' | 's', { name, priority }: Job): string {
+  special(kind: Special['kind'], { name, priority }: Job): string {
     const lane = `${kind}:${name}:${priority}`;
     if (!this.specials.has(lane)) this.specials.set(lane, undefined);
     return lane;

@@ -105,7 +105,11 @@ const moveStrangers = (s: string): string => `
  * - Refuses a cursor from the future: the log came here from another cluster, and what is added would lie behind it.
  * - `again`: the answer to claim `claim_no` was lost; if it was made, the same leases are returned.
  *
- * `suspect`: whether it may take a suspect (a run that was lost with its process); one at most, never beside another.
+ * `suspect`: whether it may take a suspect (a run that was lost with its process twice); one at most, never beside another.
+ *
+ * `places`: how many are free, by name; '' is every other name. A run that was lost once is taken only if there is one for
+ * it beside all that this claim took before: what merely waits beside a job that kills its process would be lost again.
+ * Null: such runs are like the rest.
  *
  * `names`: those this process handles; null: all. `full`: those it has no room for now; their jobs are moved like
  * strangers', so that they do not stand before others' that can run. `lanes`: those to look at, in this order; null finds
@@ -115,7 +119,7 @@ const moveStrangers = (s: string): string => `
 export const claim = ({ schema: s, channel }: SchemaNames): string => `
 create or replace function ${s}.claim(
   _queue_id int, _worker uuid, _claim_no bigint, _want int, _max_bytes bigint, _lanes int[], _names text[], _again boolean,
-  _full text[] default null, _suspect boolean default false
+  _full text[] default null, _suspect boolean default false, _places jsonb default null
 ) returns table (
   lane int, n bigint, result_seg smallint, job_ids text, runs text, attempts text, max_attempts text, created text,
   names text, options text, meta text, payloads text, status text
@@ -133,7 +137,7 @@ declare
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
   _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _is_cut boolean;
   _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _suspects int[] := '{}'; _at timestamptz;
-  _all_left int;
+  _lost int[] := '{}'; _lost_names text[]; _waiting text[] := '{}'; _withheld int;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
@@ -152,7 +156,7 @@ begin
   if _again then
     return query select * from ${s}.claimed(_queue_id, _worker, _claim_no);
     if found then
-      status := ${s}.claim_status(_queue_id, _at, _now, _lanes, '{}', '{}');
+      status := ${s}.claim_status(_queue_id, _at, _now, _lanes, '{}', '{}', '{}');
       return next;
       return;
     end if;
@@ -172,8 +176,10 @@ begin
     -- a suspect is only for a process that has none, and a place for it
     select coalesce(array_agg(l.lane order by l.i) filter (where x.mine and (_suspect or not x.suspect)), '{}'),
            coalesce(array_agg(l.lane order by l.i) filter (where x.full), '{}'),
-           coalesce(array_agg(l.lane order by l.i) filter (where x.suspect and x.mine), '{}')
-      into _lanes, _parked, _suspects
+           coalesce(array_agg(l.lane order by l.i) filter (where x.suspect and x.mine), '{}'),
+           coalesce(array_agg(l.lane order by l.i) filter (where special.kind = 'l' and x.mine and _places is not null), '{}'),
+           array_agg(special.name order by l.i) filter (where special.kind = 'l' and x.mine and _places is not null)
+      into _lanes, _parked, _suspects, _lost, _lost_names
       from unnest(_lanes) with ordinality l (lane, i)
       left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
      cross join lateral (select coalesce(special.name = any(_full), false) as full, coalesce(special.kind = 's', false) as suspect) f
@@ -200,13 +206,21 @@ begin
         using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
     end if;
     _ids := '{}'; _runs := '{}'; _passed := false;
-    _all_left := null;
+    _withheld := 0;
     if _lane = any(_suspects) then
       if not _suspect then
         continue;
       end if;
-      _all_left := _left; _left := 1;
+      _withheld := _left - 1;
+    elsif _lane = any(_lost) then
+      -- the places of its name, less what this claim has taken
+      _withheld := greatest(0, _want - coalesce(_places->>_lost_names[array_position(_lost, _lane)], _places->>'')::int);
+      if _left <= _withheld then
+        _open := _open || _lane;
+        continue;
+      end if;
     end if;
+    _left := _left - _withheld;
 
     <<windows>>
     loop
@@ -263,12 +277,12 @@ begin
       _older := _newer; _newer := _now; _is_last := true; _pos_txid := null; _pos_job := null;
     end loop;
 
-    if _all_left is not null then
+    if _lane = any(_suspects) then
       _suspect := _left > 0;
-      _left := _all_left - 1 + _left;
     elsif not _exhausted then
       _open := _open || _lane;
     end if;
+    _left := _left + _withheld;
     if _passed or (_c.n > 0 and pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1)
         and (select count(*) from pg_snapshot_xip(_c.s1)) > ${MANY_RUNNING}
         and _c.s1::text <> _now::text) then
@@ -283,10 +297,16 @@ begin
     end if;
   end loop;
 
+  if _lost && _open then
+    -- for the places that become free, and not for the next claim
+    _waiting := array(select distinct u.name from unnest(_lost, _lost_names) u (lane, name)
+      where u.lane = any(_open) and exists (select from ${s}.waiting_in(_queue_id, array[u.lane], 1)));
+    _open := array(select u.lane from unnest(_open) with ordinality u (lane, i) where u.lane <> all(_lost) order by u.i);
+  end if;
   if cardinality(_moved_to) > 0 then
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
   end if;
-  status := ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects);
+  status := ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects, _waiting);
   return next;
 end
 $fn$`;

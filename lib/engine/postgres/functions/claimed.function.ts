@@ -31,11 +31,11 @@ $fn$`;
 
 /**
  * What a claim says beside its leases: the database's time, the transactions it did not see, lanes with more, lanes left to whoever
- * has room for their names, and lanes of suspects that it would have served or did.
+ * has room for their names, lanes of suspects that it would have served or did, and the names of lost runs that wait for a place.
  */
 export const claimStatus = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.claim_status(
-  _queue_id int, _at timestamptz, _now pg_snapshot, _open int[], _parked int[], _suspects int[]
+  _queue_id int, _at timestamptz, _now pg_snapshot, _open int[], _parked int[], _suspects int[], _lost text[]
 ) returns text
 language plpgsql stable as $fn$
 declare
@@ -45,8 +45,8 @@ begin
     select coalesce(json_agg(x::text), '[]') into _running from pg_snapshot_xip(_now) x;
   end if;
   -- xmin and xmax: what the release before reads in place of what is running
-  return format('{"at":%s,"xmin":"%s","xmax":"%s","running":%s,"open":%s,"parked":%s,"suspects":%s}',
+  return format('{"at":%s,"xmin":"%s","xmax":"%s","running":%s,"open":%s,"parked":%s,"suspects":%s,"lost":%s}',
     date_part('epoch', _at) * 1000, pg_snapshot_xmin(_now), pg_snapshot_xmax(_now), _running,
-    coalesce(array_to_json(_open)::text, 'null'), array_to_json(_parked), array_to_json(_suspects));
+    coalesce(array_to_json(_open)::text, 'null'), array_to_json(_parked), array_to_json(_suspects), array_to_json(_lost));
 end
 $fn$`;

@@ -139,7 +139,11 @@ begin
   select e.queue_id,
          case x.how->>'to'
            when 'front' then -1 - ${s}.home_lane(e.lane)
-           when 'name' then ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint))
+           when 'name' then case
+             -- these are their name's own already, and what was lost is not to be taken for what was not
+             when exists (select from ${s}.lane l where l.queue_id = _queue_id and l.lane = ${s}.home_lane(e.lane) and l.kind in ('l', 's'))
+             then -1 - ${s}.home_lane(e.lane)
+             else ${s}.name_lane(_queue_id, e.name, coalesce((e.options->>'priority')::smallint, 0::smallint)) end
            else ${s}.line_of(_queue_id, e.name, e.options) end,
          e.job_id, e.created_at, e.run + 1, (e.attempt + coalesce((x.how->>'charge')::int, 0))::smallint,
          e.max_attempts, e.lost, e.name, e.payload, e.options,

@@ -4,12 +4,14 @@ import { perSegment, type SchemaNames } from '../schema-names.js';
 const LOCKED_FOR = 10;
 
 /**
- * Ends what a dead worker left unfinished in a queue as lost, and lets it run again as a suspect; a job that was lost as a
- * suspect too often is dead (stalled). Attempts are not charged.
+ * Ends what a dead worker left unfinished in a queue as lost, and lets it run again: once beside others, then as a suspect;
+ * a job that was lost as a suspect too often is dead (stalled). Attempts are not charged.
  *
  * - One by one: a run that is locked by an open completeIn() is left for later, and does not hold up the others.
- * - What was merely fetched beside a job that kills its process comes to the suspects' lane like it, and only what is lost
- *   from there counts: there, a process runs one at a time.
+ * - What was lost comes to the lane of what was lost once, of which a process fetches nothing ahead: most processes end by
+ *   no job's fault, and all that they had runs again at once.
+ * - What is lost from there, too, comes to the suspects' lane, where a process runs one at a time: what merely ran beside a
+ *   job that kills its process is lost from there no more, and only that counts.
  *
  * - `since`: only what it claimed from then on. Most of what a process held it had just claimed; finding what it had held
  *   for long takes a look at all the leases there are.
@@ -26,7 +28,7 @@ create or replace function ${s}.recover_runs(
 declare
   _l record; _e record;
   _entry_seg smallint;
-  _most int; _found int := 0; _lane int; _inserted int; _times int; _lanes int[] := '{}';
+  _most int; _found int := 0; _lane int; _inserted int; _times int; _gone int; _lanes int[] := '{}';
   _died boolean;
 begin
   lost := '{}'; stalled := '{}'; locked := 0; more := false;
@@ -40,7 +42,7 @@ begin
     from ${s}.queue q left join ${s}.worker w on w.worker = _worker where q.queue_id = _queue_id;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
   for _l in
-    select l.lane, l.result_seg, j.job_id, coalesce(j.run, 1) as run, coalesce(special.kind = 's', false) as suspect
+    select l.lane, l.result_seg, j.job_id, coalesce(j.run, 1) as run, coalesce(special.kind, 'n') as kind
       from ${s}.lease l
      cross join lateral unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
       left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
@@ -67,17 +69,20 @@ begin
     continue when _inserted = 0;
     select e.* into _e from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _l.job_id and e.run = _l.run limit 1;
     continue when not found;
-    _times := _e.lost + case when _l.suspect then 1 else 0 end;
+    _times := _e.lost + case when _l.kind = 's' then 1 else 0 end;
+    -- a suspect was lost twice before, and what was lost once, once
+    _gone := _times + case when _l.kind in ('l', 's') then 2 else 1 end;
     _died := _times >= _most;
     if _died then
       insert into ${s}.dead (queue_id, job_id, run, attempt, max_attempts, lost, lane, created_at, reason, name, payload, options, meta)
       values (_queue_id, _e.job_id, _e.run, _e.attempt, _e.max_attempts, _times, _e.lane, _e.created_at, 'stalled', _e.name, _e.payload, _e.options,
         jsonb_set(coalesce(_e.meta, '{}'), '{errors}', coalesce(_e.meta->'errors', '[]') || jsonb_build_object(
-          'message', 'The job stalled: its process was gone before it ended, ' || (_times + 1) || case when _times = 0 then ' time' else ' times' end)))
+          'message', 'The job stalled: its process was gone before it ended, ' || _gone || case when _gone = 1 then ' time' else ' times' end)))
       on conflict do nothing;
       stalled := stalled || coalesce(_e.options->>'jobId', _e.job_id::text);
     else
-      _lane := ${s}.special_lane(_queue_id, 's', _e.name, coalesce((_e.options->>'priority')::smallint, 0::smallint));
+      _lane := ${s}.special_lane(_queue_id, case when _l.kind in ('l', 's') then 's' else 'l' end::"char", _e.name,
+        coalesce((_e.options->>'priority')::smallint, 0::smallint));
       ${perSegment(
         '_entry_seg',
         (i) => `

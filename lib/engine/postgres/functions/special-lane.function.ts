@@ -2,8 +2,8 @@ import type { SchemaNames } from '../schema-names.js';
 
 /**
  * The special lane of one name and priority, made on first use: of kind 'n' for jobs that a process met and had no handler
- * for (from then on `add()` puts the name's jobs there at once), of kind 's' for suspects, runs that were lost with their
- * process. Never called in a producer's transaction.
+ * for (from then on `add()` puts the name's jobs there at once), of kind 'l' for runs that were lost with their process once,
+ * of kind 's' for suspects, those that were lost from there. Never called in a producer's transaction.
  */
 export const specialLane = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.special_lane(_queue_id int, _kind "char", _name text, _priority smallint) returns int

@@ -134,7 +134,7 @@ export function tables({ schema: s }: SchemaNames): string[] {
   settings jsonb not null default '{}',
   created_at timestamptz not null default now()
 )`,
-    // The special lanes: 'n' for the jobs of one name and priority; ordinary lanes (0 to 255, the priority) need no row.
+    // The special lanes, by kind (special_lane() says which), name and priority; ordinary lanes (0 to 255, the priority) need no row.
     `create table ${s}.lane (
   queue_id int not null,
   lane int not null,
