@@ -68,7 +68,12 @@ export class Session {
         (await client.query(typeof statement === 'string' ? statement : statement.text, values)).rows,
       use: async (work: (lent: pg.Client) => Promise<unknown>) => work(client),
     } as unknown as PgConnection;
-    const silent = { committed() {}, uncommitted() {}, mayNotifyAlong: () => false, takeAlong: () => undefined } as unknown as Notifier;
+    const silent = {
+      committed() {},
+      uncommitted() {},
+      mayNotifyAlong: () => false,
+      takeAlong: () => undefined,
+    } as unknown as Notifier;
     this.client = client;
     this.jobs = new PostgresJobEngine(connection, ids(connection), silent);
     this.work = new PostgresWorkerEngine(connection, ids(connection), silent);
