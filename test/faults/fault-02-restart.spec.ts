@@ -9,6 +9,10 @@ const database = ownDatabase();
 const fault = faultTest(2, 'server restarts', { database });
 const { report, random } = fault;
 
+/** Jobs added per second, and by how many at once. */
+const LOAD = 100;
+const LINES = 4;
+
 interface Outage {
   readonly from: number;
   to: number;
@@ -31,7 +35,7 @@ describe('a server that restarts again and again', () => {
           await jobs.add('work', { k, ms: random.between(0, 30) }, { jobId: k });
           added.push(k);
           // a steady load, below what they could do; what an add() takes is not added to the pause
-          due = Math.max(due + 40, performance.now());
+          due = Math.max(due + LINES * (1_000 / LOAD), performance.now());
           await sleep(Math.max(0, due - performance.now()));
         } catch {
           // it may be there: the same id says so
@@ -40,7 +44,7 @@ describe('a server that restarts again and again', () => {
         }
       }
     };
-    const producers = [1, 2, 3, 4].map(produce);
+    const producers = Array.from({ length: LINES }, (_, line) => produce(line));
     const restarts = scaled(6, 2);
     const rate = async (ms: number): Promise<number> => {
       const [from, at] = [await fault.ledger.done(queue), performance.now()];
@@ -48,7 +52,8 @@ describe('a server that restarts again and again', () => {
       return ((await fault.ledger.done(queue)) - from) / ((performance.now() - at) / 1000);
     };
     await until('it to work', async () => (await fault.ledger.done(queue)) > 100);
-    const before = await rate(scaled(5_000, 2_500));
+    // more than the load is what had gathered before
+    const before = Math.min(LOAD, await rate(scaled(5_000, 2_500)));
     for (let i = 0; i < restarts; i++) {
       await sleep(random.between(scaled(5_000, 2_500), scaled(8_000, 3_500)));
       const how = i % 2 === 0 ? 'immediate' : 'fast';
