@@ -11,6 +11,12 @@ import { State } from './lib/state.mjs';
 import { writeReport } from './report/write.mjs';
 import { WORKLOADS } from './workloads/index.mjs';
 
+// pg-boss and graphile-worker need a newer Node than this package: `npm run` finds the one of bench/node_modules
+if (Number.parseInt(process.versions.node) < 22) {
+  console.error(`This is Node ${process.versions.node}, and some of the systems need 22: use \`npm run bench -- …\``);
+  process.exit(1);
+}
+
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },

@@ -59,8 +59,10 @@ async function draw({ title, log, series: bars }, rows) {
     color: COLOURS,
     title: { text: title, left: 10, top: 8, textStyle: { fontSize: 15 } },
     legend: { show: bars.length > 1, right: 10, top: 10 },
-    grid: { left: 10, right: 80, top: 45, bottom: 10, containLabel: true },
-    xAxis: { type: log ? 'log' : 'value', min: log ? 0.1 : 0 },
+    // wide enough for the longest name in any font
+    grid: { left: 260, right: 80, top: 45, bottom: 30 },
+    // bars of a logarithmic axis begin at 1 otherwise
+    xAxis: { type: log ? 'log' : 'value', min: log ? 0.1 : 0, ...(log && { startValue: 0.1 }) },
     yAxis: { type: 'category', data: names, inverse: true, axisTick: { show: false } },
     series: bars.map(({ variant, figure, name }) => ({
       name,
