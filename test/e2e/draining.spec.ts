@@ -2,7 +2,7 @@ import { Global, Injectable, Module, type OnModuleDestroy } from '@nestjs/common
 import { describe, expect, it } from 'vitest';
 import { ActiveJob, Process, Processor, QueueService } from '../../lib/index.js';
 import { testDatabase } from '../support/database.js';
-import { inState, newQueue, testApplications } from '../support/running.js';
+import { newQueue, testApplications } from '../support/running.js';
 import { deferred } from '../support/signals.js';
 
 const database = testDatabase();
@@ -12,19 +12,21 @@ describe('while it closes', () => {
   it('a handler that drains adds jobs', async () => {
     const name = newQueue();
     const gate = deferred();
+    const begun = deferred();
     @Processor(name)
     class Adding {
       constructor(private readonly jobs: QueueService) {}
 
       @Process('outer')
       async outer(): Promise<string> {
+        begun.resolve();
         await gate.promise;
         return (await this.jobs.add(name, 'inner', 'added while draining')).id;
       }
     }
     const { app, queue } = await start({ providers: [Adding] });
     const outer = await queue(name).add('outer', null);
-    await inState(queue(name), outer, 'active');
+    await begun.promise;
     const closed = app.close();
     gate.resolve();
     await closed;
@@ -60,6 +62,7 @@ describe('while it closes', () => {
   it('a handler still has a provider of a global module with onModuleDestroy', async () => {
     const name = newQueue();
     const gate = deferred();
+    const begun = deferred();
     @Injectable()
     class Database implements OnModuleDestroy {
       open = true;
@@ -77,6 +80,7 @@ describe('while it closes', () => {
 
       @Process()
       async run(_job: ActiveJob): Promise<boolean> {
+        begun.resolve();
         await gate.promise;
         await new Promise((resolve) => setTimeout(resolve, 50));
         return this.db.open;
@@ -84,7 +88,7 @@ describe('while it closes', () => {
     }
     const { app, queue } = await start({ imports: [DatabaseModule], providers: [Using] });
     const job = await queue(name).add('job', null);
-    await inState(queue(name), job, 'active');
+    await begun.promise;
     const closed = app.close();
     gate.resolve();
     await closed;

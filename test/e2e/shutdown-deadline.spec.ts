@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ShutdownError } from '../../lib/index.js';
 import { testDatabase } from '../support/database.js';
-import { ended, inState, newQueue, processor, testApplications } from '../support/running.js';
+import { begun, ended, newQueue, processor, testApplications } from '../support/running.js';
 import { deferred } from '../support/signals.js';
 
 const database = testDatabase();
@@ -25,7 +25,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const job = await observer.add('job', null, { attempts: 1 });
-    await inState(observer, job, 'active');
+    await begun(handler);
     const began = performance.now();
     await running.app.close();
     expect(performance.now() - began).toBeGreaterThanOrEqual(199);
@@ -46,7 +46,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const job = await observer.add('job', null);
-    await inState(observer, job, 'active');
+    await begun(handler);
     await running.app.close();
     expect((await ended(observer, job)).returnvalue).toBe('in time');
   });
@@ -58,7 +58,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const job = await observer.add('job', null, { attempts: 1 });
-    await inState(observer, job, 'active');
+    await begun(handler);
     const began = performance.now();
     await running.app.close();
     expect(performance.now() - began).toBeGreaterThanOrEqual(1019);
@@ -77,7 +77,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const job = await observer.add('job', null);
-    await inState(observer, job, 'active');
+    await begun(handler);
     await running.app.close();
     expect((await ended(observer, job)).returnvalue).toBe('aborted');
   });

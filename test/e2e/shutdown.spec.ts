@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ActiveJob, PgQueueRuntime } from '../../lib/index.js';
 import { testDatabase } from '../support/database.js';
-import { inState, newQueue, processor, type RunningApplication, testApplications } from '../support/running.js';
+import { begun, newQueue, processor, testApplications, type RunningApplication } from '../support/running.js';
 import { aWhile, deferred, until } from '../support/signals.js';
 
 const database = testDatabase();
@@ -29,7 +29,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const jobs = await observer.addBulk([1, 2, 3].map((data) => ({ name: 'job', data })));
-    for (const job of jobs) await inState(observer, job, 'active');
+    await begun(handler, 3);
     const { closed, isClosed } = closing(running);
     await aWhile(50);
     expect(isClosed()).toBe(false);
@@ -52,8 +52,8 @@ describe('close()', () => {
     });
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
-    const first = await observer.add('job', 'first');
-    await inState(observer, first, 'active');
+    await observer.add('job', 'first');
+    await begun(handler);
     const { closed } = closing(running);
     const later = await observer.addBulk([1, 2, 3].map((data) => ({ name: 'job', data })));
     // one that is added by the closing process itself, too
@@ -109,7 +109,7 @@ describe('close()', () => {
     const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const jobs = await observer.addBulk(Array.from({ length: 500 }, (_, i) => ({ name: 'job', data: i })));
-    await until('all to run', async () => (await observer.getJobCounts('active')).active === 500);
+    await begun(handler, 500);
     const { closed } = closing(running);
     gate.resolve();
     await closed;
@@ -120,10 +120,11 @@ describe('close()', () => {
   it('writes a result that could not be written at once, before it closes the pool', async () => {
     const name = newQueue();
     const gate = deferred();
-    const running = await start({ providers: [processor(name, () => gate.promise.then(() => 'written'))] });
+    const handler = processor(name, () => gate.promise.then(() => 'written'));
+    const running = await start({ providers: [handler] });
     const observer = (await start()).queue(name);
     const job = await observer.add('job', null);
-    await inState(observer, job, 'active');
+    await begun(handler);
     // as rotation does: what ends jobs gives up on this lock after a second, and tries again
     const blocker = await database.connect();
     await blocker.query(`select pg_advisory_lock(${database.schema}.lock_key('guard'))`);

@@ -138,6 +138,13 @@ describe('add() rejects', () => {
   );
 });
 
+it('an add() that was cancelled is none that was refused: it may have been committed, and be announcing its job', () => {
+  const engine = engineOn(connection({ connection: database.url }));
+  const failed = (code: string): Error => Object.assign(new Error('failed'), { code });
+  expect(engine.isRefusal(failed('22P02'))).toBe(true);
+  expect(engine.isRefusal(failed('57014'))).toBe(false);
+});
+
 describe('a statement of the hot path', () => {
   const prepared = async (on: PgConnection): Promise<string[]> =>
     (await on.query<{ name: string }>('select name from pg_prepared_statements')).map(({ name }) => name);

@@ -34,6 +34,13 @@ export function testApplications(database: TestDatabase): (parts?: ApplicationPa
   };
 }
 
+const begins = new WeakMap<Type, number>();
+
+/** Resolves when a processor() has begun so many jobs. They are active before: as soon as its process has leased them. */
+export async function begun(of: Type, jobs = 1): Promise<void> {
+  await until(`${jobs} to begin`, () => (begins.get(of) ?? 0) >= jobs);
+}
+
 /** A processor class that takes every job of a queue, or those of one name, with one function. */
 export function processor(
   queue: string,
@@ -43,6 +50,7 @@ export function processor(
 ): Type {
   class TestProcessor {
     handle(job: ActiveJob): unknown {
+      begins.set(TestProcessor, (begins.get(TestProcessor) ?? 0) + 1);
       return handle(job);
     }
   }
