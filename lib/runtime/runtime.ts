@@ -196,7 +196,7 @@ export class QueueRuntime {
     this.#deps.listener.start(this.#worker, {
       onWake: (wake) => this.#wake(wake),
       onListening: () => {
-        this.#unknown.reconnected();
+        this.#unknown.listening();
         this.#lookEverywhere();
       },
     });

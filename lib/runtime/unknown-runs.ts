@@ -20,13 +20,15 @@ export interface UnknownRunsDeps {
  * Hands back what this process holds by the database and knows nothing of: after a failover that lost a result, its lease
  * may stand, of a worker that lives, and nobody would run the job again. No attempt is charged.
  *
- * - Looks some seconds after each reconnection, and now and then where nothing tells of one.
+ * - Looks some seconds after each reconnection, and now and then where nothing tells of one. Not when it has
+ *   just begun and listens for the first time: it has ended nothing that could have been lost.
  * - A result that is written meanwhile is no harm: the run is refused then.
  */
 export class UnknownRuns {
   readonly #deps: UnknownRunsDeps;
   #soon: NodeJS.Timeout | undefined;
   #often: NodeJS.Timeout | undefined;
+  #newUntil = 0;
   #looking: Promise<void> | undefined;
 
   constructor(deps: UnknownRunsDeps) {
@@ -34,13 +36,19 @@ export class UnknownRuns {
   }
 
   start(): void {
+    this.#newUntil = performance.now() + KNOWN_AFTER;
     this.#often ??= setInterval(() => {
       if (!this.#deps.isListening()) this.#look();
     }, LOOK_EVERY);
   }
 
-  /** The database may be another than before. */
-  reconnected(): void {
+  /** It listens, again perhaps: the database may be another than before. */
+  listening(): void {
+    if (performance.now() >= this.#newUntil) this.#lookSoon();
+    this.#newUntil = 0;
+  }
+
+  #lookSoon(): void {
     if (this.#often === undefined) return;
     clearTimeout(this.#soon);
     this.#soon = setTimeout(() => this.#look(), KNOWN_AFTER + 1_000);
@@ -81,7 +89,7 @@ export class UnknownRuns {
       }
     } catch (error) {
       log.debug?.(`Whether jobs are held that nobody knows of is not known yet: ${String(error)}`);
-      this.reconnected();
+      this.#lookSoon();
     }
   }
 }

@@ -44,10 +44,24 @@ it('a run nobody knows of is handed back though a claim is under way: that one m
   await vi.advanceTimersByTimeAsync(100);
   claim.mockImplementation(async () => answer.promise);
   listener.callbacks!.onListening();
+  listener.callbacks!.onListening();
   await vi.advanceTimersByTimeAsync(12_000);
   expect(claim.mock.calls.map(([, { claimNo }]) => claimNo)).toEqual([1, 2]);
   expect(finish.mock.calls.map(([, , outcomes]) => outcomes.map(({ key }) => key))).toEqual([['lost']]);
   answer.resolve(claimed());
+  await runtime.stop();
+});
+
+it('when it first listens, no run is looked for that nobody knows of: only a database that was away can have lost a result', async () => {
+  const openRuns = vi.fn<WorkerEngine['openRuns']>(async () => []);
+  const runtime = runtimeOf(fakeEngine({ openRuns }));
+  await runtime.start([definition(() => undefined)]);
+  listener.callbacks!.onListening();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(openRuns).not.toHaveBeenCalled();
+  listener.callbacks!.onListening();
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(openRuns).toHaveBeenCalledTimes(1);
   await runtime.stop();
 });
 

@@ -1,4 +1,5 @@
-import type { SchemaNames } from '../schema-names.js';
+import { PINNED_PLAN, type SchemaNames } from '../schema-names.js';
+import { unended } from './unended.js';
 
 /**
  * The runs that a worker was handed some seconds ago and that have not ended, with the leases they are held under: for the
@@ -7,10 +8,10 @@ import type { SchemaNames } from '../schema-names.js';
 export const openRuns = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.open_runs(_worker uuid, _older_than interval) returns table (
   queue_id int, lane int, n bigint, claim_no bigint, job_id bigint, run int
-) language sql stable as $fn$
+) language sql stable ${PINNED_PLAN} as $fn$
 select l.queue_id, l.lane, l.n, l.claim_no, j.job_id, coalesce(j.run, 1)
   from ${s}.lease l cross join lateral unnest(l.job_ids, l.runs) j (job_id, run)
  where l.worker = _worker and l.queue_id > 0 and l.at < clock_timestamp() - _older_than
-   and not exists (select from ${s}.result r where r.queue_id = l.queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1))
-   and exists (select from ${s}.entry e where e.queue_id = l.queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1))
+   and ${unended(s)}
+   and (select true from ${s}.entry e where e.queue_id = l.queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1) limit 1)
 $fn$`;

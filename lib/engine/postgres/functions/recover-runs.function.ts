@@ -1,4 +1,5 @@
 import { perSegment, type SchemaNames } from '../schema-names.js';
+import { unended } from './unended.js';
 
 /** Reclaiming waits meanwhile: ms for each run that is locked. */
 const LOCKED_FOR = 10;
@@ -47,7 +48,7 @@ begin
      cross join lateral unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
       left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
      where l.queue_id = _queue_id and l.worker = _worker and l.at >= _since
-       and not exists (select from ${s}.result r where r.queue_id = _queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1))
+       and ${unended(s)}
      order by l.lane, l.n, j.i
   loop
     _found := _found + 1;
@@ -107,5 +108,5 @@ with orphaned as materialized (
      and not exists (select from ${s}.worker w where w.worker = l.worker)
 )
 select distinct l.worker from orphaned l, lateral unnest(l.job_ids, l.runs) j (job_id, run)
- where not exists (select from ${s}.result r where r.queue_id = l.queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1))
+ where ${unended(s)}
 $fn$`;
