@@ -31,5 +31,5 @@ it('a search among all that a worker has ended asks for each run once, whatever 
     `select job_id::text from ${engine.s}.open_runs($1, interval '1 second') order by 1`,
     [gone.id],
   );
-  expect(found.map(({ job_id: id }) => id)).toEqual(held.map(({ key }) => key).sort());
+  expect(found.map(({ job_id: id }) => id)).toEqual(held.map(({ key }) => key).toSorted());
 }, 60_000);

@@ -1,10 +1,13 @@
 import { currentSegment } from '../rings.js';
+import { KEEP_MEMORY } from './keep-memory.js';
 import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../schema-names.js';
 
 /** Moves of jobs nobody here handles, at most, in one claim: a rolling deploy must not move a backlog of a million. */
 const MAX_MOVES = 100;
 /** A run is handed out whatever its size, when it is the first. */
 const MOST_BYTES = 2 ** 30;
+/** Runs in one row, at most: what is packed is copied some times on its way, and hundreds of kilobytes each time in pages that are new. */
+const MOST_IN_ROW = 250;
 /** In-progress transactions in a cursor's snapshot beyond which an idle claim saves its window: each costs a probe. */
 const MANY_RUNNING = 8;
 
@@ -14,22 +17,22 @@ const MANY_RUNNING = 8;
  * first. A running sum of the bytes would cost all others half as much again.
  */
 const takeStretch = (s: string, only = ''): string => `
-      select count(*) as n, array_agg(e.job_id) as job_ids, array_agg(e.run) as runs,
-             (array_agg(e.txid))[count(*)::int] as txid, sum(octet_length(e.payload))::bigint as size,
-             count(*) filter (where not e.name = any(_names) or e.name = any(_full) or octet_length(e.payload) > _share) as misfits,
-             array_agg(e.attempt)::text as attempts, array_agg(e.max_attempts)::text as max_attempts,
-             array_agg(floor(date_part('epoch', e.created_at) * 1000)::bigint)::text as created, json_agg(e.name)::text as names,
-             case when count(e.options) > 0 then json_agg(e.options)::text end as options,
-             case when count(e.meta) > 0 then json_agg(e.meta)::text end as meta,
-             string_agg(e.payload, ${PACK_SEPARATOR_SQL}) filter (where octet_length(e.payload) <= _share) as payloads
-        into _t
+      select count(*), array_agg(e.job_id), array_agg(e.run),
+             (array_agg(e.txid))[count(*)::int], sum(octet_length(e.payload))::bigint,
+             count(*) filter (where not e.name = any(_names) or e.name = any(_full) or octet_length(e.payload) > _share),
+             array_agg(e.attempt)::text, array_agg(e.max_attempts)::text,
+             array_agg(floor(date_part('epoch', e.created_at) * 1000)::bigint)::text, json_agg(e.name)::text,
+             case when count(e.options) > 0 then json_agg(e.options)::text end,
+             case when count(e.meta) > 0 then json_agg(e.meta)::text end,
+             string_agg(e.payload, ${PACK_SEPARATOR_SQL}) filter (where octet_length(e.payload) <= _share)
+        into _taken, _taken_ids, _taken_runs, _last_txid, _size, _misfits, attempts, max_attempts, created, names, options, meta, payloads
         from (
           select e.txid, e.job_id, e.run, e.attempt, e.max_attempts, e.name, e.payload, e.options, e.meta, e.created_at
             from ${s}.entry e
            where e.queue_id = _queue_id and e.lane = _lane
              and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
              and e.txid <> all(_rest)${only}
-           order by e.txid, e.job_id limit _left
+           order by e.txid, e.job_id limit _most
         ) e`;
 
 /** Of a stretch that is cut: what lies before the cut, has a place here and was not ended while it waited. */
@@ -61,7 +64,7 @@ const cutStretch = (s: string): string => `
                      where e.queue_id = _queue_id and e.lane = _lane
                        and (e.txid, e.job_id) > (_lo_txid, _lo_job) and e.txid < _end
                        and e.txid <> all(_rest)
-                     order by e.txid, e.job_id limit _left
+                     order by e.txid, e.job_id limit _most
                   ) p
                 window place as (order by p.txid, p.job_id rows unbounded preceding)
               ) c
@@ -128,30 +131,37 @@ create or replace function ${s}.claim(
 declare
   _now pg_snapshot;
   _entry_seg smallint; _result_seg smallint; _lease_seg smallint;
-  _revocations boolean; _picky boolean;
+  _alive boolean; _paused boolean; _revocations boolean; _picky boolean;
   _lane int; _c record; _w record; _m record;
-  _t record; _cut record;
+  _cut record;
+  _taken int; _taken_ids bigint[]; _taken_runs int[]; _last_txid xid8; _size bigint; _misfits int;
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _pos_txid xid8; _pos_job bigint;
   _lo_txids xid8[]; _lo_jobs bigint[]; _ends xid8[]; _stragglers int; _rest xid8[];
-  _lo_txid xid8; _lo_job bigint; _end xid8; _share bigint;
+  _lo_txid xid8; _lo_job bigint; _end xid8; _most int; _share bigint;
   _left int := _want; _bytes_left bigint := _max_bytes; _moves_left int := ${MAX_MOVES};
   _ids bigint[]; _runs int[]; _passed boolean; _exhausted boolean; _is_cut boolean;
   _open int[] := '{}'; _moved_to int[] := '{}'; _parked int[] := '{}'; _suspects int[] := '{}'; _at timestamptz;
   _lost int[] := '{}'; _lost_names text[]; _waiting text[] := '{}'; _withheld int;
 begin
+  ${KEEP_MEMORY}
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'claim() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
       hint = 'call it outside of a transaction block, or in one that has written nothing';
   end if;
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)),
-    pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
-  if not exists (select from ${s}.worker w where w.worker = _worker and not w.dead) then
+  -- a lease that is lost in a crash only means that its jobs are handed out again
+  perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
+    pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)), pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
+  -- at once, for each statement is set up anew in each transaction
+  select pg_current_snapshot(), clock_timestamp(),
+         exists (select from ${s}.worker w where w.worker = _worker and not w.dead),
+         exists (select from ${s}.queue q where q.queue_id = _queue_id and q.paused),
+         exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked),
+         ${currentSegment(s, 'entry')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')}
+    into _now, _at, _alive, _paused, _revocations, _entry_seg, _result_seg, _lease_seg;
+  if not _alive then
     raise exception 'worker % was declared dead', _worker using errcode = '${SqlState.workerDead}',
       hint = 'start again with a new id';
   end if;
-  -- a lease that is lost in a crash only means that its jobs are handed out again
-  perform set_config('synchronous_commit', 'off', true);
-  select pg_current_snapshot(), clock_timestamp() into _now, _at;
 
   if _again then
     return query select * from ${s}.claimed(_queue_id, _worker, _claim_no);
@@ -162,11 +172,9 @@ begin
     end if;
   end if;
 
-  if exists (select from ${s}.queue q where q.queue_id = _queue_id and q.paused) then
+  if _paused then
     _lanes := '{}';
   end if;
-  select ${currentSegment(s, 'entry')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')} into _entry_seg, _result_seg, _lease_seg;
-  _revocations := exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked);
   if _lanes is null then
     _lanes := ${s}.lanes_in_use(_queue_id, _names, _claim_no);
   end if;
@@ -237,28 +245,28 @@ begin
         _lo_txid := _lo_txids[_i]; _lo_job := _lo_jobs[_i]; _end := _ends[_i];
         continue when _lo_txid >= _end;
         loop
-          _picky := _revocations; _is_cut := false; _share := _bytes_left / _left;
+          _picky := _revocations; _is_cut := false; _share := _bytes_left / _left; _most := least(_left, ${MOST_IN_ROW});
           if not _picky then${takeStretch(s)};
-            _picky := _t.misfits > 0;
-            if not _picky and _t.n > 0 then
-              _pos_txid := _t.txid; _pos_job := _t.job_ids[_t.n::int];
-              _is_cut := _t.n >= _left or _t.size >= _bytes_left;
+            _picky := _misfits > 0;
+            if not _picky and _taken > 0 then
+              _pos_txid := _last_txid; _pos_job := _taken_ids[_taken];
+              _is_cut := _taken >= _most or _size >= _bytes_left;
             end if;
           end if;
           if _picky then${cutStretch(s)};
             if _cut.count > 0 then
               _passed := true;
               _pos_txid := _cut.txid; _pos_job := _cut.job_id;
-              _is_cut := _cut.count < _cut.seen or _cut.seen >= _left;${moveStrangers(s)}
+              _is_cut := _cut.count < _cut.seen or _cut.seen >= _most;${moveStrangers(s)}
             end if;
             _share := _bytes_left + ${MOST_BYTES};${takeStretch(s, wanted(s))};
           end if;
-          if _t.n > 0 then
+          if _taken > 0 then
             _passed := true;
-            _ids := _ids || _t.job_ids; _runs := _runs || _t.runs;
-            _left := _left - _t.n; _bytes_left := _bytes_left - _t.size;
-            return query select _lane, _c.n + 1, _result_seg, _t.job_ids::text, _t.runs::text, _t.attempts, _t.max_attempts,
-              _t.created, _t.names, _t.options, _t.meta, _t.payloads, null::text;
+            _ids := _ids || _taken_ids; _runs := _runs || _taken_runs;
+            _left := _left - _taken; _bytes_left := _bytes_left - _size;
+            lane := _lane; n := _c.n + 1; result_seg := _result_seg; job_ids := _taken_ids::text; runs := _taken_runs::text;
+            return next;
           end if;
           -- room that ended with the stretch is no end of the lane: the next window is another claim's
           exit when not _is_cut and _left > 0 and _bytes_left > 0 and _moves_left > 0;
@@ -306,6 +314,8 @@ begin
   if cardinality(_moved_to) > 0 then
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_moved_to) l group by l;
   end if;
+  lane := null; n := null; result_seg := null; job_ids := null; runs := null; attempts := null; max_attempts := null;
+  created := null; names := null; options := null; meta := null; payloads := null;
   status := ${s}.claim_status(_queue_id, _at, _now, _open, _parked || _moved_to, _suspects, _waiting);
   return next;
 end
