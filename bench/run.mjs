@@ -52,7 +52,7 @@ const state = new State(path.join(results, `state-${about.size}.jsonl`), about, 
 if (state.others > 0)
   console.error(`${state.others} earlier results are of another commit, version or machine, and left out`);
 
-const cells = await plan({ workloads, systems, repeat: Number(values.repeat ?? (quick ? 1 : 3)) });
+const cells = await plan({ workloads, systems, repeat: Number(values.repeat ?? (quick ? 1 : 3)), quick });
 const left = values.report ? [] : cells.filter((cell) => state.find(cell) === undefined);
 console.error(`${left.length} of ${cells.length} cells to run`);
 for (const [i, cell] of left.entries()) {

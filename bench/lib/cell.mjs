@@ -2,7 +2,7 @@ import { WORKLOADS } from '../workloads/index.mjs';
 import { Environment } from './environment.mjs';
 
 /** When a cell ends, done or not: ms. */
-const LIMIT = { full: 60_000, quick: 5_000 };
+const LIMIT = { full: 60_000, quick: 3_000 };
 /** When a cell is stuck, in filling and closing as well: ms. */
 const STUCK = { full: 400_000, quick: 60_000 };
 

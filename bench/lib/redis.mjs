@@ -20,6 +20,8 @@ async function startOwnRedis(appendfsync) {
     save: '',
     appendonly: 'yes',
     appendfsync,
+    // its growth is measured
+    'auto-aof-rewrite-percentage': 0,
     'maxmemory-policy': 'noeviction',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -54,6 +56,7 @@ async function useRedis(url, appendfsync) {
   if ((await client.dbsize()) > 0) throw new Error('the database of REDIS_URL is not empty');
   await client.config('SET', 'appendonly', 'yes');
   await client.config('SET', 'appendfsync', appendfsync);
+  await client.config('SET', 'auto-aof-rewrite-percentage', 0);
   return {
     url,
     client,

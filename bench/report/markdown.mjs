@@ -6,7 +6,8 @@ const WRITE = {
   fraction: (value) => value.toFixed(2),
   ms: (value) => (value < 100 ? value.toFixed(2) : Math.round(value).toLocaleString('en-US')),
   seconds: (value) => `${value.toFixed(1)} s`,
-  bytes: (value) => Math.round(value).toLocaleString('en-US'),
+  // Redis has rewritten its file meanwhile
+  bytes: (value) => (value < 0 ? '–' : Math.round(value).toLocaleString('en-US')),
   megabytes: (value) => `${(value / 1e6).toFixed(1)} MB`,
 };
 const percent = (share) => (share < 0 ? '' : `${Math.round(share * 100)} %`);

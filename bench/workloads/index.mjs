@@ -4,7 +4,7 @@
  * - `title`, `about`: what it does, for the tables;
  * - `repeats`: whether it runs three times;
  * - `variants`: cells that differ in a parameter, by name; `after`: only where that variant was done within its time;
- * - `profiles(adapter)`: with which settings;
+ * - `profiles(adapter, quick)`: with which settings;
  * - `sizes`: `full` and `quick`; a `limit` there replaces the runner's, and `systems` names those it is run with;
  * - `run(environment, size, variant)`: `figures` by name; `isDone`, and if not, `ended`, what was done by then; `audit`,
  *   if jobs ran: how many were lost and repeated; `usage`, as `environment.measure()` says it;

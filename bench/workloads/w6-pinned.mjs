@@ -1,6 +1,6 @@
 import { pinHorizon } from '../flat/database.mjs';
 import { collect, ended, rateBetween, startAll, waitUntil } from '../lib/drain.mjs';
-import { best } from './profiles.mjs';
+import { best, QUICK_TO_FILL } from './profiles.mjs';
 
 const SPAN = 10_000;
 
@@ -16,7 +16,7 @@ export default {
   profiles: best,
   sizes: {
     full: { least: 200_000, most: 2_000_000, fillFor: 15_000 },
-    quick: { least: 20_000, most: 60_000, fillFor: 2_000 },
+    quick: { least: 20_000, most: 60_000, fillFor: 2_000, systems: QUICK_TO_FILL },
   },
 
   async run(environment, { least, most, fillFor }) {

@@ -1,5 +1,5 @@
 import { auditOf, takingRate } from '../lib/rounds.mjs';
-import { best } from './profiles.mjs';
+import { best, QUICK_TO_FILL } from './profiles.mjs';
 
 export default {
   title: 'W7: 1,000,000 waiting',
@@ -9,7 +9,10 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: best,
-  sizes: { full: { few: 10_000, many: 1_000_000, rounds: 3 }, quick: { few: 4_000, many: 50_000, rounds: 1 } },
+  sizes: {
+    full: { few: 10_000, many: 1_000_000, rounds: 3 },
+    quick: { few: 2_000, many: 30_000, rounds: 1, systems: QUICK_TO_FILL },
+  },
 
   async run(environment, { few, many, rounds }) {
     const { result, usage } = await environment.measure(async () => {

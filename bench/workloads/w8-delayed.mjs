@@ -1,5 +1,5 @@
 import { auditOf, takingRate } from '../lib/rounds.mjs';
-import { best } from './profiles.mjs';
+import { best, QUICK_TO_FILL } from './profiles.mjs';
 
 const A_MONTH = 30 * 86_400_000;
 
@@ -11,7 +11,10 @@ export default {
   repeats: false,
   variants: { '': {} },
   profiles: best,
-  sizes: { full: { ready: 20_000, delayed: 500_000, rounds: 3 }, quick: { ready: 4_000, delayed: 20_000, rounds: 1 } },
+  sizes: {
+    full: { ready: 20_000, delayed: 500_000, rounds: 3 },
+    quick: { ready: 2_000, delayed: 20_000, rounds: 1, systems: QUICK_TO_FILL },
+  },
 
   async run(environment, { ready, delayed, rounds }) {
     const before = async () => {
