@@ -19,7 +19,7 @@ it('claims use the memory again that the claims before have freed: a page fault 
   };
   for (let n = 1; n <= 100; n++) await claim(n);
   const { rows } = await client.query(`select current_setting('nestjs.keeps_memory', true) as kept`);
-  expect(rows, 'once in a session, and not in each claim').toEqual([{ kept: '75000' }]);
+  expect(rows, 'once in a session, and not in each claim').toEqual([{ kept: '500000' }]);
   await client.query('set client_min_messages = log; set log_statement_stats = on');
   for (let n = 101; n <= 300; n++) await claim(n);
   await client.query('reset log_statement_stats; reset client_min_messages');

@@ -7,8 +7,6 @@ import { KEEP_MEMORY } from './keep-memory.js';
 const MAX_MOVES = 100;
 /** A run is handed out whatever its size, when it is the first. */
 const MOST_BYTES = 2 ** 30;
-/** Runs in one row, at most: what is packed is copied some times on its way, and hundreds of kilobytes each time in pages that are new. */
-const MOST_IN_ROW = 250;
 /** In-progress transactions in a cursor's snapshot beyond which an idle claim saves its window: each costs a probe. */
 const MANY_RUNNING = 8;
 
@@ -35,7 +33,7 @@ const MANY_RUNNING = 8;
  * strangers', so that they do not stand before others' that can run. `lanes`: those to look at, in this order; null finds
  * the ones in use.
  *
- * Returns the leases, in rows of 250 runs of one stretch at most, and a last row without a lane that says when, in which
+ * Returns the leases, in rows of one stretch each, and a last row without a lane that says when, in which
  * snapshot, and whether more may be waiting.
  */
 export const claim = ({ schema: s, channel }: SchemaNames): string => `
@@ -164,7 +162,7 @@ begin
         _lo_txid := _lo_txids[_i]; _lo_job := _lo_jobs[_i]; _end := _ends[_i];
         continue when _lo_txid >= _end;
         loop
-          _picky := _revocations; _is_cut := false; _share := _bytes_left / _left; _most := least(_left, ${MOST_IN_ROW});
+          _picky := _revocations; _is_cut := false; _share := _bytes_left / _left; _most := _left;
           if not _picky then${takeStretch(s)};
             _picky := _misfits > 0;
             if not _picky and _taken > 0 then

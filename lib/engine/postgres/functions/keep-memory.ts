@@ -1,5 +1,5 @@
-/** Freed at once, in bytes: from then on about twice as much is kept. Claims of a thousand jobs need less. */
-const FREED = 300_000;
+/** Freed at once, in bytes: from then on about twice as much is kept. A claim of a thousand jobs, in one row, needs less. */
+const FREED = 2_000_000;
 /** lpad() reserves as many bytes for a character of UTF-8, and writes one. */
 const RESERVED = 4;
 
