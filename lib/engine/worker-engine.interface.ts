@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import type { AttemptError, ResolvedJobOptions } from './job-engine.interface.js';
+import type { EventRecord } from './stream-engine.interface.js';
 
 /** What a process says of itself: by queue, the job names it handles; null for all. */
 export type HandledNames = Record<string, readonly string[] | null>;
@@ -66,6 +67,35 @@ export interface Claim {
   readonly lost: readonly string[];
 }
 
+export interface BatchRequest {
+  readonly groupId: number;
+  /** As a claim's. */
+  readonly claimNo: number;
+  readonly again: boolean;
+  /** Events, at most. */
+  readonly limit: number;
+  readonly maxBytes: number;
+  /** Not while an earlier batch of the group is open. */
+  readonly alone: boolean;
+}
+
+/** Events of a stream that were handed out together: for the log, one run of a job of the group. */
+export interface Batch {
+  /** The job's id (a bigint as text); its run is the first. */
+  readonly key: string;
+  readonly lease: Lease;
+  readonly events: readonly EventRecord[];
+}
+
+export interface BatchClaim {
+  /** Undefined: there is nothing to take. */
+  readonly batch: Batch | undefined;
+  readonly at: number;
+  readonly running: readonly string[];
+  /** Whether there is more. */
+  readonly more: boolean;
+}
+
 /** What follows from a run that does not simply complete. */
 export interface FollowUp {
   /** How the run ended: retried, postponed, handed back, dead. */
@@ -79,6 +109,8 @@ export interface FollowUp {
   /** Attempts charged. */
   readonly charge?: 0 | 1;
   readonly error?: AttemptError;
+  /** Of the first run of an event, which has no entry to be copied: where it stands, and the attempts it has. */
+  readonly event?: { readonly stream: number; readonly txid: string; readonly attempts: number };
 }
 
 /** How one run ended. */
@@ -143,6 +175,8 @@ export interface WorkerEngine {
   retire(worker: string): Promise<void>;
   /** @throws WorkerDeadError */
   claim(worker: string, request: ClaimRequest): Promise<Claim>;
+  /** The next batch of a group's stream. @throws WorkerDeadError, UnknownGroupError */
+  takeBatch(worker: string, request: BatchRequest): Promise<BatchClaim>;
   /** @param mayHaveEnded whether some may have ended already: its answer was lost, or its transaction ends it. */
   finish(worker: string, queueId: number, outcomes: readonly RunOutcome[], mayHaveEnded: boolean): Promise<Refusal[]>;
   /** @param room how many its process can take: of more, others are told. Default: the limit, so nobody is. */

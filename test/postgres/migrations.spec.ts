@@ -68,7 +68,7 @@ describe('migrating', () => {
     await Promise.all(clients.map(async (client) => migrate(client, names)));
     expect(await list(clients[0]!, VERSION)).toEqual([SCHEMA_VERSION]);
     await Promise.all(clients.map(async (client) => migrate(client, names)));
-    expect(await list(clients[0]!, 'select count(*)::int from pgqueue.ring')).toEqual([7]);
+    expect(await list(clients[0]!, 'select count(*)::int from pgqueue.ring')).toEqual([8]);
     await checkSchema(clients[0]!, names);
   });
 

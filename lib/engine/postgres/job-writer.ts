@@ -3,12 +3,10 @@ import type { AddedJob, JobDraft } from '../job-engine.interface.js';
 import type { PgConnection } from './connection.js';
 import { type AddedRow, packJobs, unpackAdded } from './job-packing.js';
 import type { Notifier } from './notifier.js';
+import { paginate } from './paginate.js';
 import type { QueueIds } from './queue-ids.js';
 import type { Statement } from './statement.js';
 
-/** A statement takes this many jobs, or this many characters of data, and more go into a second one. */
-const STATEMENT_JOBS = 5_000;
-const STATEMENT_CHARACTERS = 16 * 1024 * 1024;
 /** So many jobs are added in a millisecond. */
 const QUICK = 100;
 
@@ -126,20 +124,4 @@ function isQuick(drafts: readonly JobDraft[]): boolean {
 
 function wakesOf({ wake }: AddedRow): string[] {
   return wake?.split(' ') ?? [];
-}
-
-function paginate(drafts: readonly JobDraft[]): JobDraft[][] {
-  const pages: JobDraft[][] = [[]];
-  let characters = 0;
-  for (const draft of drafts) {
-    const page = pages.at(-1)!;
-    characters += draft.data.length;
-    if (page.length > 0 && (page.length >= STATEMENT_JOBS || characters > STATEMENT_CHARACTERS)) {
-      pages.push([draft]);
-      characters = draft.data.length;
-    } else {
-      page.push(draft);
-    }
-  }
-  return pages;
 }

@@ -45,7 +45,7 @@ export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
 
   async getQueues(): Promise<string[]> {
     const rows = await this.#connection.query<{ name: string }>(
-      `select name from ${this.#connection.names.schema}.queue order by name`,
+      `select name from ${this.#connection.names.schema}.queue where kind = 'q' order by name`,
     );
     return rows.map(({ name }) => name);
   }

@@ -93,7 +93,8 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async rotate(ring: string): Promise<boolean> {
-    const kept = ring === 'entry' ? `+ ${this.#s}.shortest_retention()` : '';
+    const kept =
+      { entry: `+ ${this.#s}.shortest_retention()`, event: `+ ${this.#s}.shortest_kept()` }[ring as string] ?? '';
     return this.#unlessBusy(
       async () =>
         (

@@ -1,8 +1,11 @@
 import { hostname } from 'node:os';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { UnknownGroupError } from '../../errors/unknown-group.error.js';
 import { WorkerDeadError } from '../../errors/worker-dead.error.js';
 import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
 import type {
+  BatchClaim,
+  BatchRequest,
   Claim,
   ClaimRequest,
   HandledNames,
@@ -23,6 +26,8 @@ import type { PostgresListener } from './postgres-listener.js';
 import type { QueueIds } from './queue-ids.js';
 import { SqlState } from './schema-names.js';
 import type { Statement } from './statement.js';
+import { type BatchRow, unpackBatch } from './streams/batch-unpacking.js';
+import { EVENT_COLUMNS } from './streams/event-packing.js';
 
 /** A run that has ended already. */
 const UNIQUE_VIOLATION = '23505';
@@ -112,6 +117,24 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, 
       return unpackClaim(rows, claimNo);
     } catch (error) {
       if (sqlState(error) === SqlState.workerDead) throw new WorkerDeadError((error as Error).message);
+      throw error;
+    }
+  }
+
+  async takeBatch(worker: string, request: BatchRequest): Promise<BatchClaim> {
+    const { groupId, claimNo, limit, maxBytes, alone, again } = request;
+    try {
+      const rows = await this.#adopting<BatchRow>(
+        {
+          text: `select n, job_id, at_s0, at_s1, ${EVENT_COLUMNS}, status
+from ${this.#connection.names.schema}.take_batch($1, $2, $3, $4, $5, $6, $7)`,
+        },
+        [groupId, worker, claimNo, limit, maxBytes, alone, again],
+      );
+      return unpackBatch(rows, claimNo);
+    } catch (error) {
+      if (sqlState(error) === SqlState.workerDead) throw new WorkerDeadError((error as Error).message);
+      if (sqlState(error) === SqlState.noSuchGroup) throw new UnknownGroupError((error as Error).message);
       throw error;
     }
   }

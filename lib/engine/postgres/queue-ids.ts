@@ -1,17 +1,25 @@
 import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
 import type { PgConnection } from './connection.js';
 
+/** How the ids of one kind are found and made. */
+const KINDS = {
+  queue: { ensure: 'ensure_queue', named: '$1' },
+  stream: { ensure: 'ensure_stream', named: `chr(31) || $1` },
+} as const;
+
 /**
- * Names of queues to their ids. A queue is made on first use, on a connection of our own: two producers that make the
- * same queue inside their transactions would wait for each other.
+ * Names of queues, or of streams, to their ids. One is made on first use, on a connection of our own: two producers that make
+ * the same inside their transactions would wait for each other.
  */
 export class QueueIds {
   readonly #connection: PgConnection;
+  readonly #kind: (typeof KINDS)[keyof typeof KINDS];
   readonly #known = new Map<string, number>();
   readonly #asked = new Map<string, Promise<number>>();
 
-  constructor(connection: PgConnection) {
+  constructor(connection: PgConnection, kind: keyof typeof KINDS = 'queue') {
     this.#connection = connection;
+    this.#kind = KINDS[kind];
   }
 
   get(name: string): number | undefined {
@@ -44,7 +52,7 @@ export class QueueIds {
     if (known !== undefined) return known;
     const { schema } = this.#connection.names;
     const [row] = await this.#connection.query<{ id: number }>(
-      `select queue_id as id from ${schema}.queue where name = $1`,
+      `select queue_id as id from ${schema}.queue where name = ${this.#kind.named}::text`,
       [name],
     );
     if (row !== undefined) this.#known.set(name, row.id);
@@ -59,6 +67,6 @@ export class QueueIds {
   }
 
   get #statement(): string {
-    return `select ${this.#connection.names.schema}.ensure_queue($1::text)::text as id`;
+    return `select ${this.#connection.names.schema}.${this.#kind.ensure}($1::text)::text as id`;
   }
 }

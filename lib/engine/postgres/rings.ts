@@ -47,6 +47,12 @@ export const RINGS: readonly Ring[] = [
     drains: true,
   },
   {
+    name: 'event',
+    placeholder: `stream_id => 0, event_id => 0, published_at => now(), type => '', payload => 'null'`,
+    isRow: 'stream_id > 0',
+    drains: false,
+  },
+  {
     name: 'pulse',
     placeholder: `n => 0, worker => '00000000-0000-0000-0000-000000000000', in_flight => 0, listening => false`,
     isRow: `worker > '00000000-0000-0000-0000-000000000000'`,

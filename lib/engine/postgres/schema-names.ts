@@ -73,4 +73,5 @@ export const SqlState = {
   duplicateKey: 'PQ004',
   invalidJob: 'PQ005',
   foreignCluster: 'PQ006',
+  noSuchGroup: 'PQ007',
 } as const;

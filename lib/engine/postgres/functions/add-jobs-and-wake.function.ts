@@ -1,8 +1,5 @@
 import type { SchemaNames } from '../schema-names.js';
 
-/** Beyond this share of the server's notification queue a notification could fail, and polls find what was added. */
-const QUEUE_USED = 0.5;
-
 /**
  * add_jobs(), committed, and then the notification in a transaction of its own: one round trip for both, so that workers
  * hear of a job as soon as it is durable. Only outside of a transaction block.
@@ -10,7 +7,6 @@ const QUEUE_USED = 0.5;
  * - NOTIFY makes commits wait for each other across the whole database: this second commit writes no job, and waits for no
  *   disk and no standby.
  * - `also`: what else is to be announced. `notified` is not null when it was.
- * - Nothing may fail after the first commit: whoever adds would think that nothing was written.
  */
 export const addJobsAndWake = ({ schema: s }: SchemaNames): string => `
 create or replace procedure ${s}.add_jobs_and_wake(
@@ -21,9 +17,6 @@ begin
   select a.ids, a.at, a.existing, a.wake into ids, at, existing, wake
     from ${s}.add_jobs(_queue_id, _shapes, _shape_of, _payloads) a;
   commit;
-  if pg_notification_queue_usage() < ${QUEUE_USED} then
-    perform set_config('synchronous_commit', 'off', true), ${s}.notify_once(concat_ws(' ', wake, _also));
-    notified := true;
-  end if;
+  notified := ${s}.notify_committed(concat_ws(' ', wake, _also));
 end
 $fn$`;

@@ -130,8 +130,8 @@ declare
   _limit bigint;
   _shape jsonb;
 begin
-  if _queue is null or length(_queue) not between 1 and 200 then
-    raise exception 'the queue''s name has 1 to 200 characters' using errcode = '${SqlState.invalidJob}', hint = 'name the queue';
+  if _queue is null or length(_queue) not between 1 and 200 or _queue ~ '[\\x01-\\x1f]' then
+    raise exception 'the queue''s name has 1 to 200 characters and no control characters' using errcode = '${SqlState.invalidJob}', hint = 'name the queue';
   end if;
   if _name is null or length(_name) not between 1 and 200 then
     raise exception 'the job''s name has 1 to 200 characters' using errcode = '${SqlState.invalidJob}', hint = 'name the job';

@@ -20,7 +20,7 @@ begin
   loop
     select l.result_seg, pg_current_snapshot() as seen into _lease from (select) one
       left join ${s}.lease l on l.queue_id = _queue_id and l.lane = _lane and l.n = _n and l.worker = _worker
-       and (_claim_no is null or l.claim_no = _claim_no) and _job_id = any(l.job_ids);
+       and (_claim_no is null or l.claim_no = _claim_no) and (l.from_s1 is not null or _job_id = any(l.job_ids));
     -- a snapshot from before a reclaim does not see what that has copied
     exit when _lease.result_seg is not null or ${s}.is_settled(_lease.seen);
   end loop;

@@ -15,8 +15,8 @@ begin
     if found then
       return _id;
     end if;
-    if _name is null or length(_name) not between 1 and 200 then
-      raise exception 'a queue''s name has 1 to 200 characters: %', coalesce(quote_literal(left(_name, 60)), 'null')
+    if _name is null or length(_name) not between 1 and 200 or _name ~ '[\\x01-\\x1f]' then
+      raise exception 'a queue''s name has 1 to 200 characters and no control characters: %', coalesce(quote_literal(left(_name, 60)), 'null')
         using errcode = '${SqlState.invalidJob}', hint = 'give the queue a name';
     end if;
     insert into ${s}.queue (name) values (_name) on conflict (name) do nothing;

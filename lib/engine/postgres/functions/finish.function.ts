@@ -1,3 +1,4 @@
+import { OPTIONS } from './streams/scatter-batch.function.js';
 import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, SEGMENTS, type SchemaNames } from '../schema-names.js';
 
 const CARRIED = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
@@ -127,7 +128,10 @@ begin
 end
 $fn$`;
 
-/** The runs that follow in one way ('delay', 'to' or 'reason'), made of the ones that ended; earlier errors travel in `meta`. */
+/**
+ * The runs that follow in one way ('delay', 'to' or 'reason'), made of the ones that ended; earlier errors travel in `meta`.
+ * The first run of an event of a batch has no entry: `event` says where it stands (stream, txid), and its attempts.
+ */
 export const nextRuns = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.next_runs(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb, _way text) returns table (
   queue_id int, lane int, job_id bigint, created_at timestamptz, run int, attempt smallint, max_attempts smallint,
@@ -152,8 +156,14 @@ begin
          x.how
     from unnest(_ended, _ended_runs) d (job_id, run)
    cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x
-   cross join lateral (select f.* from ${s}.entry f
-     where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1) e
+   cross join lateral (
+     (select f.txid, f.queue_id, f.lane, f.job_id, f.created_at, f.run, f.attempt, f.max_attempts, f.lost, f.name, f.payload, f.options, f.meta
+        from ${s}.entry f where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1)
+     union all
+     (select v.txid, _queue_id, 0, v.event_id, v.published_at, 1, 1::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${OPTIONS}, null
+        from ${s}.event v
+       where d.run = 1 and v.stream_id = (x.how->'event'->>'stream')::int and v.txid = (x.how->'event'->>'txid')::xid8 and v.event_id = d.job_id limit 1)
+     limit 1) e
    where x.how->_way is not null
    order by e.txid, e.job_id;
 end

@@ -30,6 +30,7 @@ import { listJobs } from './list-jobs.function.js';
 import { lockKey } from './lock-key.function.js';
 import { lookLater, takeTask, upkeepDue } from './upkeep-due.function.js';
 import { purgeDead, purgeDrained } from './purge.function.js';
+import { notifyCommitted } from './notify-committed.function.js';
 import { nameLane, specialLane } from './special-lane.function.js';
 import { openRuns } from './open-runs.function.js';
 import { orphans, recoverRuns } from './recover-runs.function.js';
@@ -40,6 +41,15 @@ import { removeJob } from './remove-job.function.js';
 import { retryDead } from './retry-dead.function.js';
 import { revoke } from './revoke.function.js';
 import { rotate, segmentIsUsed, settle, switchRing } from './rotate.function.js';
+import { checkStreamName, ensureStream } from './streams/ensure-stream.function.js';
+import { publish, publishEvents, publishEventsAndWake } from './streams/publish-events.function.js';
+import { readEvents } from './streams/read-events.function.js';
+import { countAfter, readStream } from './streams/read-stream.function.js';
+import { seek, streamLag } from './streams/seek.function.js';
+import { scatterBatch } from './streams/scatter-batch.function.js';
+import { groupId, moveCursor, subscribe, unsubscribe } from './streams/subscribe.function.js';
+import { shortestKept, streamFloors } from './streams/stream-floors.function.js';
+import { batchEvents, takeBatch } from './streams/take-batch.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
 import { updateData } from './update-data.function.js';
 import { windowIntervals } from './window-intervals.function.js';
@@ -68,6 +78,7 @@ export function functions(names: SchemaNames): string[] {
     takeCustomId,
     addJobs,
     notifyOnce,
+    notifyCommitted,
     addJobsAndWake,
     durationMs,
     jobShape,
@@ -75,6 +86,22 @@ export function functions(names: SchemaNames): string[] {
     claimed,
     claimStatus,
     claim,
+    checkStreamName,
+    ensureStream,
+    publishEvents,
+    publishEventsAndWake,
+    publish,
+    moveCursor,
+    subscribe,
+    unsubscribe,
+    groupId,
+    readEvents,
+    batchEvents,
+    takeBatch,
+    scatterBatch,
+    readStream,
+    countAfter,
+    seek,
     nextRuns,
     follow,
     finish,
@@ -94,6 +121,7 @@ export function functions(names: SchemaNames): string[] {
     promoteJob,
     updateData,
     changePriority,
+    streamLag,
     pauseQueue,
     setRetention,
     clean,
@@ -113,6 +141,8 @@ export function functions(names: SchemaNames): string[] {
     rotate,
     settle,
     keptJobs,
+    streamFloors,
+    shortestKept,
     reclaim,
     upkeepDue,
     takeTask,

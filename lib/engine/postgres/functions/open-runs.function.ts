@@ -13,5 +13,6 @@ select l.queue_id, l.lane, l.n, l.claim_no, j.job_id, coalesce(j.run, 1)
   from ${s}.lease l cross join lateral unnest(l.job_ids, l.runs) j (job_id, run)
  where l.worker = _worker and l.queue_id > 0 and l.at < clock_timestamp() - _older_than
    and ${unended(s)}
-   and (select true from ${s}.entry e where e.queue_id = l.queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1) limit 1)
+   and (l.from_s1 is not null
+     or (select true from ${s}.entry e where e.queue_id = l.queue_id and e.job_id = j.job_id and e.run = coalesce(j.run, 1) limit 1))
 $fn$`;

@@ -17,6 +17,8 @@ const LOCKED_FOR = 10;
  * - `since`: only what it claimed from then on. Most of what a process held it had just claimed; finding what it had held
  *   for long takes a look at all the leases there are.
  *
+ * - A batch of a stream is scattered: its events go on one by one, as what was lost once.
+ *
  * - One process at a time; for another it looks as if a run were locked.
  *
  * Returns the jobs that go on, those that are dead, how many are locked, whether there is more, and what to notify.
@@ -27,7 +29,7 @@ create or replace function ${s}.recover_runs(
   out lost text[], out stalled text[], out locked int, out more boolean
 ) language plpgsql set plan_cache_mode = force_custom_plan as $fn$
 declare
-  _l record; _e record;
+  _l record; _e record; _b record;
   _entry_seg smallint;
   _most int; _found int := 0; _lane int; _inserted int; _times int; _gone int; _lanes int[] := '{}';
   _died boolean;
@@ -43,7 +45,7 @@ begin
     from ${s}.queue q left join ${s}.worker w on w.worker = _worker where q.queue_id = _queue_id;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
   for _l in
-    select l.lane, l.result_seg, j.job_id, coalesce(j.run, 1) as run, coalesce(special.kind, 'n') as kind
+    select l.lane, l.n, l.result_seg, l.from_s1 is not null as is_batch, j.job_id, coalesce(j.run, 1) as run, coalesce(special.kind, 'n') as kind
       from ${s}.lease l
      cross join lateral unnest(l.job_ids, l.runs) with ordinality j (job_id, run, i)
       left join ${s}.lane special on special.queue_id = _queue_id and special.lane = ${s}.home_lane(l.lane)
@@ -63,11 +65,18 @@ begin
       insert into ${s}.result_${i} (queue_id, job_id, run, state) values (_queue_id, _l.job_id, _l.run, 'l') on conflict do nothing;
       get diagnostics _inserted = row_count;`,
       )}
+      if _l.is_batch and _inserted = 1 then
+        _b := ${s}.scatter_batch(_queue_id, _l.n, 'l', _most > 0);
+      end if;
     exception when lock_not_available then
       locked := locked + 1;
       continue;
     end;
     continue when _inserted = 0;
+    if _l.is_batch then
+      lost := lost || _b.going::text[]; stalled := stalled || _b.gone::text[]; _lanes := _lanes || _b.lanes;
+      continue;
+    end if;
     select e.* into _e from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _l.job_id and e.run = _l.run limit 1;
     continue when not found;
     _times := _e.lost + case when _l.kind = 's' then 1 else 0 end;

@@ -1,8 +1,12 @@
 import { DELAYED_LANE } from './delayed-lane.js';
+import { KEPT_FOR } from './streams/stream-floors.function.js';
 
 /** Mostly nothing was drained; and a function that is called for each of a million rows that wait takes ten seconds. */
 const discarded = (s: string, of: string): string =>
   `((select exists (select from ${s}.drained)) and ${s}.discarded(${of}))`;
+
+/** What is left of a group that was removed goes. */
+const known = (s: string, row: string): string => `exists (select from ${s}.queue q where q.queue_id = ${row}.queue_id)`;
 
 /**
  * What of a segment is still needed, by ring: a query over `%1$s`, the segment's table, with its columns in their order.
@@ -15,7 +19,7 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
     select e.* from %1$s e
       left join ${s}.result r on r.queue_id = e.queue_id and r.job_id = e.job_id and r.run = e.run
       left join ${s}.kept_jobs() k on k.queue_id = e.queue_id
-     where e.queue_id > 0 and case when r.job_id is null then not ${discarded(s, 'e.queue_id, e.lane, e.txid, e.job_id')}
+     where e.queue_id > 0 and ${known(s, 'e')} and case when r.job_id is null then not ${discarded(s, 'e.queue_id, e.lane, e.txid, e.job_id')}
          or exists (select from ${s}.delayed d where d.queue_id = e.queue_id and d.job_id = e.job_id and d.run = e.run)
        else r.state = 'c' and r.finished_at > k.since and e.job_id >= k.from_job end`,
   // what was not promoted, ended or drained
@@ -24,25 +28,27 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
       left join ${s}.result r on r.queue_id = d.queue_id and r.job_id = d.job_id and r.run = d.run
       left join (${s}.queue q cross join lateral (select l.s1, l.due_until, l.pos_txid, l.pos_job from ${s}.lease l
         where l.queue_id = q.queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1) c) on q.queue_id = d.queue_id
-     where d.queue_id > 0 and r.job_id is null
+     where d.queue_id > 0 and ${known(s, 'd')} and r.job_id is null
        and not coalesce(pg_visible_in_snapshot(d.txid, c.s1) and (d.run_at, d.txid, d.job_id) <= (c.due_until, c.pos_txid, c.pos_job), false)
        and not ${discarded(s, `d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id`)}`,
   // leases with a run that has not ended; and the newest of each lane, of which only the cursor is needed then
   lease: (s) => `
     select l.queue_id, l.lane, l.n, case when o.n is not null then l.worker end, case when o.n is not null then l.claim_no end, l.at,
            l.pos_txid, l.pos_job, l.s0, l.s1, l.due_until, case when o.n is not null then l.result_seg end,
-           case when o.n is not null then l.job_ids end, case when o.n is not null then l.runs end
+           case when o.n is not null then l.job_ids end, case when o.n is not null then l.runs end,
+           case when o.n is not null then l.from_s0 end, case when o.n is not null then l.from_s1 end,
+           case when o.n is not null then l.from_txid end, case when o.n is not null then l.from_job end
       from %1$s l
       left join (select distinct x.queue_id, x.lane, x.n from %1$s x cross join lateral unnest(x.job_ids, x.runs) j (job_id, run)
         left join ${s}.result r on r.queue_id = x.queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1)
        where r.job_id is null) o on o.queue_id = l.queue_id and o.lane = l.lane and o.n = l.n
       left join (select x.queue_id, x.lane, max(x.n) as n from ${s}.lease x group by 1, 2) m
         on m.queue_id = l.queue_id and m.lane = l.lane and m.n = l.n
-     where l.queue_id > 0 and (o.n is not null or m.n is not null)`,
+     where l.queue_id > 0 and ${known(s, 'l')} and (o.n is not null or m.n is not null)`,
   // results of runs that are still there: without their results they would look as if they had not ended
   result: (s) => `
     select r.* from %1$s r
-     where r.queue_id > 0
+     where r.queue_id > 0 and ${known(s, 'r')}
        and (exists (select from ${s}.entry e where e.queue_id = r.queue_id and e.job_id = r.job_id and e.run = r.run)
          or exists (select from ${s}.delayed d where d.queue_id = r.queue_id and d.job_id = r.job_id and d.run = r.run))`,
   // the newest generation of a key, while its job lives. `offset 0`: the function is asked for what is left, not for every use
@@ -62,6 +68,13 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
            where x.queue_id = k.queue_id and x.id = k.id and x.generation > k.generation)
       offset 0) k
      where ${s}.job_record(k.queue_id, k.job_id) is not null`,
+  // events that some group has not passed, or that are kept for groups to come
+  event: (s) => `
+    select v.* from %1$s v
+      join ${s}.queue q on q.queue_id = v.stream_id
+     where v.stream_id > 0 and (v.published_at > clock_timestamp() - ${KEPT_FOR('q.settings')}
+       or exists (select from (select * from ${s}.stream_floors() offset 0) f where f.stream_id = v.stream_id
+         and not ${s}.cursor_has_passed(f.s0, f.s1, f.pos_txid, f.pos_id, v.txid, v.event_id)))`,
   // whoever lives gives another sign within seconds
   pulse: () => `select p.* from %1$s p where false`,
 };

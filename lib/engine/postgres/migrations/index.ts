@@ -3,9 +3,10 @@ import { type SchemaNames, schemaNames } from '../schema-names.js';
 import { views } from '../views/index.js';
 import { log } from './0001-log.migration.js';
 import { reclaiming } from './0002-reclaiming.migration.js';
+import { streams } from './0003-streams.migration.js';
 import type { Migration } from './migration.js';
 
-export const MIGRATIONS: readonly Migration[] = [log, reclaiming];
+export const MIGRATIONS: readonly Migration[] = [log, reclaiming, streams];
 
 /** The schema version this package is made for. */
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)!.version;

@@ -47,5 +47,6 @@ select q.name as queue, q.paused, w.jobs as waiting, d.jobs as delayed, a.jobs a
  cross join lateral ${s}.count_jobs(q.queue_id, 'delayed') d
  cross join lateral ${s}.count_jobs(q.queue_id, 'active') a
  cross join lateral ${s}.count_jobs(q.queue_id, 'completed') c
- cross join lateral ${s}.count_jobs(q.queue_id, 'failed') f`,
+ cross join lateral ${s}.count_jobs(q.queue_id, 'failed') f
+ where q.kind = 'q'`,
 ];

@@ -1,0 +1,83 @@
+import { currentSegment } from '../../rings.js';
+import { perSegment, type SchemaNames, SqlState } from '../../schema-names.js';
+import { STREAM_LANE } from '../stream-lane.js';
+import { groupName } from './names.js';
+
+/**
+ * The group of a stream, made on first use: from the `start` of what is kept, or the `end`: what is committed from now on.
+ * Alone in its transaction.
+ */
+export const subscribe = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.subscribe(_stream_id int, _group text, _from text, out group_id int, out is_new boolean)
+language plpgsql as $fn$
+#variable_conflict use_variable
+declare
+  -- before anything is written: the own transaction does not count as in progress in its own snapshot
+  _now pg_snapshot := pg_current_snapshot();
+  _stream text := (select substr(q.name, 2) from ${s}.queue q where q.queue_id = _stream_id and q.kind = 's');
+begin
+  is_new := false;
+  loop
+    select q.queue_id into group_id from ${s}.queue q where q.name = ${groupName('_stream', '_group')};
+    exit when found;
+    perform ${s}.check_stream_name(_group, 'a group''s name');
+    insert into ${s}.queue (name, kind, stream_id) values (${groupName('_stream', '_group')}, 'g', _stream_id)
+    on conflict (name) do nothing returning queue_id into group_id;
+    if found then
+      is_new := true;
+      perform ${s}.move_cursor(group_id, null, case _from when 'start' then '1:1:' else _now end, null, null);
+      exit;
+    end if;
+  end loop;
+end
+$fn$`;
+
+/** Removes a group: its position, what it has to repeat and its dead letters. What it holds in the log goes when that is reclaimed. */
+export const unsubscribe = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.unsubscribe(_stream_id int, _group text) returns boolean
+language plpgsql as $fn$
+declare
+  _id int;
+begin
+  delete from ${s}.queue q using ${s}.queue o
+   where o.queue_id = _stream_id and o.kind = 's' and q.name = ${groupName('substr(o.name, 2)', '_group')} and q.kind = 'g'
+  returning q.queue_id into _id;
+  delete from ${s}.dead d where d.queue_id = _id;
+  delete from ${s}.lane l where l.queue_id = _id;
+  return _id is not null;
+end
+$fn$`;
+
+/** Appends a cursor of a group: what it reads next comes after it. Whoever moves one that is there holds the group's lock. */
+export const moveCursor = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.move_cursor(_group_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint) returns void
+language plpgsql set enable_seqscan = off as $fn$
+declare
+  _segment smallint := ${currentSegment(s, 'lease')};
+  _n bigint := coalesce((select l.n from ${s}.lease l where l.queue_id = _group_id and l.lane = ${STREAM_LANE} order by l.n desc limit 1), 0);
+begin
+  ${perSegment(
+    '_segment',
+    (i) => `
+  insert into ${s}.lease_${i} (queue_id, lane, n, s0, s1, pos_txid, pos_job)
+  values (_group_id, ${STREAM_LANE}, _n + 1, _s0, _s1, _pos_txid, _pos_id);`,
+  )}
+end
+$fn$`;
+
+/** Groups of a stream by name; null names one that is gone. */
+export const groupId = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.group_id(_stream_id int, _group text) returns int
+language plpgsql stable as $fn$
+declare
+  _id int;
+begin
+  select q.queue_id into _id from ${s}.queue o join ${s}.queue q on q.name = ${groupName('substr(o.name, 2)', '_group')}
+   where o.queue_id = _stream_id;
+  if not found then
+    raise exception 'stream % has no group %', coalesce((select substr(q.name, 2) from ${s}.queue q where q.queue_id = _stream_id), _stream_id::text), _group
+      using errcode = '${SqlState.noSuchGroup}', hint = 'subscribe it first';
+  end if;
+  return _id;
+end
+$fn$`;

@@ -1,0 +1,51 @@
+import { placeholderInsert, RINGS } from '../rings.js';
+import { SEGMENTS, type SchemaNames } from '../schema-names.js';
+import { SEGMENT_SETTINGS } from './0001-log.tables.js';
+import type { Migration } from './migration.js';
+
+const EVENT_COLUMNS = (s: string) => `
+  stream_id int not null,
+  txid xid8 not null default pg_current_xact_id(),
+  event_id bigint not null default nextval('${s.replaceAll("'", "''")}.job_id'),
+  published_at timestamptz not null,
+  type text not null,
+  key text,
+  payload text not null,
+  headers jsonb`;
+
+/** Events are numbered as jobs are: one that is retried is a job of its group, under its own id. */
+function events(s: string): string[] {
+  const ring = RINGS.find(({ name }) => name === 'event')!;
+  return [
+    ...SEGMENTS.flatMap((i) => [
+      `create table ${s}.event_${i} (${EVENT_COLUMNS(s)}) ${SEGMENT_SETTINGS}`,
+      `create index on ${s}.event_${i} (stream_id, txid, event_id)`,
+      placeholderInsert(`${s}.event_${i}`, ring),
+    ]),
+    `create view ${s}.event as ${SEGMENTS.map((i) => `select * from ${s}.event_${i}`).join(' union all ')}`,
+    `insert into ${s}.ring_switch (ring, current) values ('event', 0)`,
+    `create or replace view ${s}.ring as
+select k.ring, w.current, w.switched_at, w.draining, w.n from (values ${RINGS.map(({ name }) => `('${name}')`).join(', ')}) k (ring)
+ cross join lateral (select * from ${s}.ring_switch x where x.ring = k.ring order by x.n desc limit 1) w`,
+    `insert into ${s}.segment (ring, segment) select 'event', i from generate_series(0, ${SEGMENTS.length - 1}) i`,
+  ];
+}
+
+/** Streams of events, and groups that read them. */
+export const streams: Migration = {
+  version: 3,
+  name: 'streams',
+  compatibleFrom: 1,
+  up: ({ schema: s }: SchemaNames) => [
+    `lock table ${SEGMENTS.map((i) => `${s}.lease_${i}`).join(', ')}, ${s}.queue in access exclusive mode`,
+    // 's': a stream, whose events have its id; 'g': a group, which is a queue of its own: what it has to repeat are jobs there
+    `alter table ${s}.queue add column kind "char" not null default 'q', add column stream_id int`,
+    // a batch: the cursor it begins after; where it ends is the lease's own cursor
+    ...SEGMENTS.map(
+      (i) =>
+        `alter table ${s}.lease_${i} add column from_s0 pg_snapshot, add column from_s1 pg_snapshot, add column from_txid xid8, add column from_job bigint`,
+    ),
+    `create or replace view ${s}.lease as ${SEGMENTS.map((i) => `select * from ${s}.lease_${i}`).join(' union all ')}`,
+    ...events(s),
+  ],
+};

@@ -1,0 +1,20 @@
+/** A statement takes this many rows, or this many characters of data, and more go into a second one. */
+const STATEMENT_ROWS = 5_000;
+const STATEMENT_CHARACTERS = 16 * 1024 * 1024;
+
+/** Splits what is appended into what fits one statement. */
+export function paginate<Draft extends { readonly data: string }>(drafts: readonly Draft[]): Draft[][] {
+  const pages: Draft[][] = [[]];
+  let characters = 0;
+  for (const draft of drafts) {
+    const page = pages.at(-1)!;
+    characters += draft.data.length;
+    if (page.length > 0 && (page.length >= STATEMENT_ROWS || characters > STATEMENT_CHARACTERS)) {
+      pages.push([draft]);
+      characters = draft.data.length;
+    } else {
+      page.push(draft);
+    }
+  }
+  return pages;
+}

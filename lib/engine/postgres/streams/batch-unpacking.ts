@@ -1,0 +1,30 @@
+import type { BatchClaim } from '../../worker-engine.interface.js';
+import { STREAM_LANE } from '../functions/stream-lane.js';
+import { type EventRow, unpackEvents } from './event-packing.js';
+
+/** One row of take_batch(): a stretch of the batch's events; the last one has a status only. */
+export interface BatchRow extends EventRow {
+  readonly n: string | null;
+  readonly job_id: string;
+  readonly status: string | null;
+}
+
+interface Status {
+  readonly at: number;
+  readonly running: string[];
+  readonly open: number[];
+}
+
+export function unpackBatch(rows: readonly BatchRow[], claimNo: number): BatchClaim {
+  const { at, running, open } = JSON.parse(rows.at(-1)!.status!) as Status;
+  const [first] = rows as [BatchRow];
+  const batch =
+    first.n === null
+      ? undefined
+      : {
+          key: first.job_id,
+          lease: { lane: STREAM_LANE, n: first.n, claimNo },
+          events: rows.slice(0, -1).flatMap(unpackEvents),
+        };
+  return { batch, at, running, more: open.length > 0 };
+}

@@ -1,0 +1,128 @@
+import { refuseOptions } from '../../../errors/invalid-options.error.js';
+import { UnknownGroupError } from '../../../errors/unknown-group.error.js';
+import { describeValue } from '../../../utils/describe-value.js';
+import type { SqlExecutor } from '../../../interfaces/transaction.interface.js';
+import type {
+  EventDraft,
+  EventPage,
+  EventRecord,
+  Group,
+  ReadFrom,
+  ReadRequest,
+  StreamEngine,
+} from '../../stream-engine.interface.js';
+import type { PgConnection } from '../connection.js';
+import { sqlState } from '../connection-faults.js';
+import type { Notifier } from '../notifier.js';
+import type { QueueIds } from '../queue-ids.js';
+import { SqlState } from '../schema-names.js';
+import { readCursor, START, type StreamCursor, writeCursor } from './cursor.js';
+import { EVENT_COLUMNS, type EventRow, unpackEvents } from './event-packing.js';
+import { EventWriter } from './event-writer.js';
+
+interface ReadRow extends Omit<EventRow, 'ids'> {
+  readonly ids: string | null;
+  readonly s0: string | null;
+  readonly s1: string;
+  readonly pos_txid: string | null;
+  readonly pos_id: string | null;
+}
+
+/** The publishing and reading side of the module's own streams: one statement a method. */
+export class PostgresStreamEngine implements StreamEngine {
+  readonly #connection: PgConnection;
+  readonly #streams: QueueIds;
+  readonly #writer: EventWriter;
+
+  constructor(connection: PgConnection, streams: QueueIds, notifier: Notifier) {
+    this.#connection = connection;
+    this.#streams = streams;
+    this.#writer = new EventWriter(connection, streams, notifier);
+  }
+
+  async publish(stream: string, drafts: readonly EventDraft[], executor?: SqlExecutor): Promise<string[]> {
+    return drafts.length === 0 ? [] : this.#writer.publish(stream, drafts, executor);
+  }
+
+  async read(stream: string, { from, limit, maxBytes, types }: ReadRequest): Promise<EventPage> {
+    const streamId = await this.#streams.ensure(stream);
+    const rows = await this.#connection.query<ReadRow>(
+      {
+        text: `select s0, s1, pos_txid, pos_id, at_s0, at_s1, ${EVENT_COLUMNS}
+from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
+      },
+      [streamId, ...cursorValues(from), limit, maxBytes, types],
+    );
+    const last = rows.at(-1)!;
+    const events: EventRecord[] = [];
+    for (const row of rows) if (row.ids !== null) events.push(...unpackEvents(row as EventRow));
+    const place = last.pos_txid === null ? null : { txid: last.pos_txid, id: last.pos_id! };
+    return { events, cursor: writeCursor({ s0: last.s0, s1: last.s1, place }), more: place !== null };
+  }
+
+  async subscribe(stream: string, group: string, from: 'start' | 'end'): Promise<Group> {
+    const streamId = await this.#streams.ensure(stream);
+    const [row] = await this.#query<{ group_id: number; is_new: boolean }>(
+      `select group_id, is_new from ${this.#s}.subscribe($1, $2, $3)`,
+      [streamId, group, from],
+    );
+    return { id: row!.group_id, streamId, isNew: row!.is_new };
+  }
+
+  async unsubscribe(stream: string, group: string): Promise<boolean> {
+    const streamId = await this.#streams.ensure(stream);
+    const [row] = await this.#query<{ was: boolean }>(`select ${this.#s}.unsubscribe($1, $2) as was`, [streamId, group]);
+    return row!.was;
+  }
+
+  async lag(stream: string, group?: string): Promise<Record<string, number>> {
+    const rows = await this.#query<{ consumer_group: string; events: string }>(
+      `select consumer_group, events from ${this.#s}.stream_lag($1, $2)`,
+      [stream, group ?? null],
+    );
+    return Object.fromEntries(rows.map(({ consumer_group, events }) => [consumer_group, Number(events)]));
+  }
+
+  async seek(stream: string, group: string, to: ReadFrom | { readonly time: Date }): Promise<void> {
+    const streamId = await this.#streams.ensure(stream);
+    const isTime = typeof to === 'object' && 'time' in to;
+    try {
+      await this.#query(`select ${this.#s}.seek(${this.#s}.group_id($1, $2), $3, $4, $5, $6, $7)`, [
+        streamId,
+        group,
+        ...cursorValues(isTime ? 'end' : to),
+        isTime ? to.time.toISOString() : null,
+      ]);
+    } catch (error) {
+      if (sqlState(error) !== SqlState.noSuchGroup) throw error;
+      throw new UnknownGroupError(`Stream '${stream}' has no group '${group}': subscribe it first`, { cause: error });
+    }
+  }
+
+  /** The schema, quoted. */
+  get #s(): string {
+    return this.#connection.names.schema;
+  }
+
+  async #query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
+    return this.#connection.query<Row>(text, values);
+  }
+}
+
+/** Parameters of a cursor: s0, s1, txid, id; all null at the end. */
+function cursorValues(from: ReadFrom): (string | null)[] {
+  if (from === 'end') return [null, null, null, null];
+  const { s0, s1, place } = from === 'start' ? START : parse(from.cursor);
+  return [s0, s1, place?.txid ?? null, place?.id ?? null];
+}
+
+function parse(text: string): StreamCursor {
+  const cursor = readCursor(text);
+  if (cursor === undefined) {
+    return refuseOptions('StreamService')(
+      'after',
+      `= ${describeValue(text)} is no cursor: give an event's own, as it was read, or 'start' or 'end'`,
+    );
+  }
+  return cursor;
+}
