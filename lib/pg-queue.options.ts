@@ -4,7 +4,7 @@ import { refuseOptions } from './errors/invalid-options.error.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { CHECKED_OPTIONS, type Environment } from './pg-queue.option-checks.js';
 import { resolveDefaultJobOptions } from './queue/job-options.js';
-import { textProblem } from './utils/text.js';
+import { plainTextProblem } from './utils/text.js';
 import { describeValue } from './utils/describe-value.js';
 import { memberPath } from './utils/member-path.js';
 import { readShape, type Check, type Shape } from './utils/shape.js';
@@ -30,7 +30,7 @@ const processors: Check<ResolvedModuleOptions['processors']> = (value, path, ref
   return Object.fromEntries(
     Object.entries(value).map(([queue, worker]) => {
       const at = memberPath(path, queue);
-      const problem = textProblem(queue);
+      const problem = plainTextProblem(queue);
       return [
         queue,
         problem === undefined ? readWorkerOptions(worker, at, refuse) : refuse(at, `: a queue's name ${problem}`),

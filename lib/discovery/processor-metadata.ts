@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { PROCESSOR_METADATA, type ProcessorMetadata } from '../decorators/metadata.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
-import { text } from '../utils/checks.js';
+import { plainText } from '../utils/checks.js';
 import { readShape, type Shape } from '../utils/shape.js';
 import { readWorkerOptions } from './worker-options.js';
 
@@ -12,7 +12,7 @@ export interface ReadProcessor {
   readonly worker: Partial<ResolvedWorkerOptions>;
 }
 
-const PROCESSOR_OPTIONS: Shape<{ name: string }> = { name: text };
+const PROCESSOR_OPTIONS: Shape<{ name: string }> = { name: plainText };
 
 /** A subclass has its parent's, unless it brings its own. */
 export function isProcessor(type: Type): boolean {
@@ -25,5 +25,5 @@ export function readProcessor(type: Type): ReadProcessor {
   const refuse = refuseOptions(`${type.name}: @Processor()`);
   const name =
     typeof queue === 'object' && queue !== null ? readShape(queue, '', PROCESSOR_OPTIONS, refuse).name : queue;
-  return { queue: text(name, 'name', refuse), worker: readWorkerOptions(worker, '', refuse) };
+  return { queue: plainText(name, 'name', refuse), worker: readWorkerOptions(worker, '', refuse) };
 }

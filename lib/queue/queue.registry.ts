@@ -4,7 +4,7 @@ import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import { InvalidOptionsError, refuseOptions } from '../errors/invalid-options.error.js';
 import type { QueueOptions } from '../interfaces/register-queue.interface.js';
 import { readShape, type Shape } from '../utils/shape.js';
-import { text } from '../utils/checks.js';
+import { plainText } from '../utils/checks.js';
 import { resolveDefaultJobOptions } from './job-options.js';
 import { resolveRetention } from './retention.js';
 
@@ -35,7 +35,7 @@ export class QueueRegistry {
    * @throws InvalidOptionsError
    */
   register(name: unknown, options: QueueOptions): void {
-    const queue = text(name, 'name', refuseOptions('PgQueueModule.registerQueue()'));
+    const queue = plainText(name, 'name', refuseOptions('PgQueueModule.registerQueue()'));
     const subject = `PgQueueModule.registerQueue('${queue}')`;
     const read = readShape(options, '', QUEUE_OPTIONS, refuseOptions(subject));
     if (read.retention !== undefined) this.#keep(queue, read.retention, subject);

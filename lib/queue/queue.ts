@@ -3,12 +3,11 @@ import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
 import type { Duration } from '../interfaces/duration.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
-import { bool, duration, integer, oneOf } from '../utils/checks.js';
+import { bool, duration, integer, oneOf, plainText } from '../utils/checks.js';
 import { toExecutor } from '../transactions/to-executor.js';
 import { addedJobSource } from './added-job-source.js';
 import { createDraft, createDrafts } from './job-draft.js';
 import { checkBulkOptions, checkId, checkRange, checkRetryFilter, checkStates } from './queue-arguments.js';
-import { checkName } from './job-name.js';
 import { Job } from './job.js';
 import type { QueueContext } from './queue-context.interface.js';
 
@@ -24,7 +23,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
 
   /** @internal */
   constructor(name: string, context: QueueContext) {
-    this.name = checkName(name, 'queue');
+    this.name = plainText(name, 'queue', refuseJob);
     this.#context = context;
   }
 

@@ -1,7 +1,7 @@
 import { describeValue } from './describe-value.js';
 import { DURATION_FORMAT, parseDuration } from './duration.js';
 import type { Check } from './shape.js';
-import { textProblem } from './text.js';
+import { plainTextProblem, textProblem } from './text.js';
 
 // setTimeout() fires at once when it is given more
 const MAX_TIMER = 2 ** 31 - 1;
@@ -48,5 +48,11 @@ export function oneOf<const T extends string>(...words: readonly T[]): Check<T> 
 /** A name or key: 1 to 200 characters, of any kind that PostgreSQL can store. */
 export const text: Check<string> = (value, path, refuse) => {
   const problem = textProblem(value);
+  return problem === undefined ? (value as string) : refuse(path, `${problem}: ${describeValue(value)}`);
+};
+
+/** The name of a queue, a stream, a group or a type of events: as `text`, without control characters. */
+export const plainText: Check<string> = (value, path, refuse) => {
+  const problem = plainTextProblem(value);
   return problem === undefined ? (value as string) : refuse(path, `${problem}: ${describeValue(value)}`);
 };

@@ -16,6 +16,14 @@ export function textProblem(value: unknown): string | undefined {
   return undefined;
 }
 
+/** As `textProblem()`, for what also must not have control characters: the log separates what it packs with them. */
+export function plainTextProblem(value: unknown): string | undefined {
+  const problem = textProblem(value);
+  if (problem !== undefined) return problem;
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return /[\u0000-\u001f]/.test(value as string) ? 'must not contain control characters (U+0000 to U+001F)' : undefined;
+}
+
 /** Counted as PostgreSQL counts: an emoji is one character, not two. */
 function isLonger(text: string, max: number): boolean {
   if (text.length <= max) return false;

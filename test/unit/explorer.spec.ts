@@ -303,6 +303,8 @@ describe('refused at startup', () => {
     ['concurrency', () => Processor('q', { concurrency: 0 })(Target)],
     ['concurency', () => Processor('q', { concurency: 1 } as WorkerOptions)(Target)],
     ['name', () => Processor('')(Target)],
+    ['name', () => Processor('a\u001eb')(Target)],
+    ['name', () => Processor({ name: 'a\nb' })(Target)],
     ['scope', () => Processor({ name: 'q', scope: 1 } as { name: string })(Target)],
   ])('@Processor() with a wrong %s', async (path, decorate) => {
     decorate();

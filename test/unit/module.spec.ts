@@ -249,6 +249,9 @@ describe('registerQueue()', () => {
     });
     await expect(register({ name: 'q', concurrency: 5 })).rejects.toMatchObject({ path: 'concurrency' });
     await expect(register({ name: '' })).rejects.toMatchObject({ path: 'name' });
+    await expect(register({ name: 'a\nb' })).rejects.toThrow(
+      /^PgQueueModule\.registerQueue\(\): name must not contain control characters .*: 'a\\nb' \(string\)/,
+    );
   });
 
   it.each<[string, unknown]>([

@@ -96,6 +96,7 @@ describe('module options', () => {
     ['processors', { processors: ['email'] }, /by queue/],
     ['processors.email', { processors: { email: 5 } }, /must be an object/],
     ['processors.email.concurrency', { processors: { email: { concurrency: 1.5 } } }, /1\.5/],
+    ['processors["a\\tb"]', { processors: { 'a\tb': {} } }, /a queue's name must not contain control characters/],
     ['processors["a b"].shutdownTimeout', { processors: { 'a b': { shutdownTimeout: -1 } } }, /-1/],
   ])('%s of %o is refused', (path, given, message) => {
     const options: unknown = given === null ? null : { connection: URL, ...(given as object) };

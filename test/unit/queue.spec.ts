@@ -146,10 +146,21 @@ describe('add()', () => {
 
   it('takes any other name', async () => {
     const { service, appender } = setUp();
-    const name = `'; drop table "x"; -- 😀\n`;
-    await service.add(name, name, 1);
-    expect(appender.add.mock.calls[0]).toMatchObject([name, { name }]);
+    const queue = `'; drop table "x"; -- 😀\u007f`;
+    await service.add(queue, `${queue}\n`, 1);
+    expect(appender.add.mock.calls[0]).toMatchObject([queue, { name: `${queue}\n` }]);
   });
+
+  it.each(['\u0001', 'a\tb', 'a\n', '\u001e', '\u001fb'])(
+    'refuses control characters in a queue’s name: %j',
+    (name) => {
+      const { service } = setUp();
+      const attempt = (): unknown => service.queue(name);
+      expect(attempt).toThrow(InvalidJobError);
+      expect(attempt).toThrow(/^queue must not contain control characters \(U\+0000 to U\+001F\): '/);
+      expect(attempt).toThrow(expect.objectContaining({ path: 'queue' }));
+    },
+  );
 });
 
 describe('addBulk()', () => {
