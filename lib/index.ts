@@ -37,6 +37,15 @@ export type { ProcessOptions, ProcessorOptions } from './interfaces/processor-op
 export type { BackoffStrategy, WorkerOptions } from './interfaces/worker-options.interface.js';
 export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 
+// streams
+export { StreamConsumer } from './decorators/stream-consumer.decorator.js';
+export { OnStreamEvent } from './decorators/on-stream-event.decorator.js';
+export { OnStreamBatch } from './decorators/on-stream-batch.decorator.js';
+export { InvalidStreamConsumerError } from './errors/invalid-stream-consumer.error.js';
+export type { NewStreamEvent, StreamEvent } from './interfaces/stream-event.interface.js';
+export type { StreamConsumerOptions } from './interfaces/stream-consumer-options.interface.js';
+export type { StreamContext } from './interfaces/stream-context.interface.js';
+
 // operating
 export { PgQueueRuntime } from './pg-queue.lifecycle.js';
 export type { PgQueueStats, ProcessStats, QueueStats, StorageStats } from './interfaces/stats.interface.js';

@@ -6,6 +6,7 @@ export { DuplicateKeyError } from './duplicate-key.error.js';
 export { InvalidJobError } from './invalid-job.error.js';
 export { InvalidOptionsError } from './invalid-options.error.js';
 export { InvalidProcessorError } from './invalid-processor.error.js';
+export { InvalidStreamConsumerError } from './invalid-stream-consumer.error.js';
 export { InvalidTransactionError } from './invalid-transaction.error.js';
 export { JobCancelledError } from './job-cancelled.error.js';
 export { JobStateError } from './job-state.error.js';
