@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { refuseOptions } from '../errors/invalid-options.error.js';
+import { InvalidStreamConsumerError } from '../errors/invalid-stream-consumer.error.js';
+import type { StreamConsumerDefinition } from '../runtime/streams/stream-consumer-definition.js';
+import { findCandidates, type Candidate } from './candidate.js';
+import { findStreamMethods, type StreamMethods } from './decorated-methods.js';
+import { refuseStreamConflicts } from './refuse-stream-conflicts.js';
+import { isStreamConsumer, readStreamConsumer } from './stream-consumer-metadata.js';
+import { refuseContradictions, resolveStreamConsumerOptions } from './stream-consumer-options.js';
+import { bindStreamHandlers } from './stream-handlers.js';
+
+/**
+ * Finds the application's stream consumers and binds their methods.
+ *
+ * - What is decorated runs or is refused, with class and method: nothing is ignored.
+ * - Options: the defaults, then `@StreamConsumer()`'s.
+ * - A class may be a processor as well: the two know nothing of each other.
+ */
+@Injectable()
+export class StreamConsumerExplorer {
+  readonly #discovery: DiscoveryService;
+  readonly #scanner: MetadataScanner;
+
+  constructor(discovery: DiscoveryService, scanner: MetadataScanner) {
+    this.#discovery = discovery;
+    this.#scanner = scanner;
+  }
+
+  /** @throws InvalidStreamConsumerError, DuplicateHandlerError, InvalidOptionsError */
+  explore(): StreamConsumerDefinition[] {
+    const definitions = findCandidates(this.#discovery).flatMap((candidate) => this.#define(candidate) ?? []);
+    refuseStreamConflicts(definitions);
+    return definitions;
+  }
+
+  #define({ type, instance, isStatic }: Candidate): StreamConsumerDefinition | undefined {
+    const methods = findStreamMethods(this.#scanner, type.prototype);
+    if (!isStreamConsumer(type)) return refuseStrays(type.name, methods);
+    if (!isStatic) {
+      throw new InvalidStreamConsumerError(
+        `${type.name} is request-scoped or transient, by itself or by a dependency; a stream consumer must be a singleton: ` +
+          `resolve in its handlers what belongs to a request, with ModuleRef`,
+      );
+    }
+    const { stream, group, options: said } = readStreamConsumer(type);
+    const options = resolveStreamConsumerOptions(said);
+    refuseContradictions(stream, options, refuseOptions(`${type.name}: @StreamConsumer()`));
+    return { label: type.name, stream, group, options, ...bindStreamHandlers(type.name, instance, methods) };
+  }
+}
+
+/** What looks like a consumer and is none would never run. */
+function refuseStrays(label: string, { events, batches }: StreamMethods): undefined {
+  const stray = events[0] ?? batches[0];
+  if (stray === undefined) return undefined;
+  const what = stray === events[0] ? '@OnStreamEvent()' : '@OnStreamBatch()';
+  throw new InvalidStreamConsumerError(
+    `${label}.${stray.method}: ${what} in a class that is no stream consumer: put @StreamConsumer('stream', { group: 'group' }) on ${label}`,
+  );
+}
