@@ -6,6 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
+import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
 import type { JobControlEngine } from './engine/job-control-engine.interface.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
@@ -15,6 +16,7 @@ import type { PgQueueStats } from './interfaces/stats.interface.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import type { ProcessorDefinition } from './runtime/processor-definition.js';
+import type { StreamConsumerDefinition } from './runtime/streams/stream-consumer-definition.js';
 import { QueueRuntime } from './runtime/runtime.js';
 import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
@@ -28,6 +30,7 @@ import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 @Injectable()
 export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #explorer: ProcessorExplorer;
+  readonly #consumerExplorer: StreamConsumerExplorer;
   readonly #connection: PgConnection;
   readonly #runtime: QueueRuntime;
   readonly #processing: boolean;
@@ -35,11 +38,13 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #jobs: JobControlEngine;
   readonly #registry: QueueRegistry;
   #definitions: readonly ProcessorDefinition[] = [];
+  #consumers: readonly StreamConsumerDefinition[] = [];
   #running = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(
     explorer: ProcessorExplorer,
+    consumerExplorer: StreamConsumerExplorer,
     connection: PgConnection,
     runtime: QueueRuntime,
     jobs: PostgresJobEngine,
@@ -47,6 +52,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     @Inject(PG_QUEUE_OPTIONS) { processing }: Pick<ResolvedModuleOptions, 'processing'>,
   ) {
     this.#explorer = explorer;
+    this.#consumerExplorer = consumerExplorer;
     this.#connection = connection;
     this.#runtime = runtime;
     this.#processing = processing;
@@ -63,6 +69,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   async onModuleInit(): Promise<void> {
     await this.#orClose(async () => {
       this.#definitions = this.#explorer.explore();
+      this.#consumers = this.#consumerExplorer.explore();
     });
   }
 
@@ -82,7 +89,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#running = true;
     await this.#next(async () => {
       try {
-        await this.#runtime.start([...this.#definitions]);
+        await this.#runtime.start([...this.#definitions], [...this.#consumers]);
       } catch (error) {
         this.#running = false;
         throw error;

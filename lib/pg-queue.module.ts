@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
+import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
 import { migrationSql, SCHEMA_VERSION } from './engine/postgres/migrations/index.js';
 import { Notifier } from './engine/postgres/notifier.js';
@@ -8,6 +9,7 @@ import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresListener } from './engine/postgres/postgres-listener.js';
 import { PostgresMaintenanceEngine } from './engine/postgres/postgres-maintenance.engine.js';
 import { PostgresWorkerEngine } from './engine/postgres/postgres-worker.engine.js';
+import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
 import type { PgQueueModuleAsyncOptions, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
 import type { RegisterQueueAsyncOptions, RegisterQueueOptions } from './interfaces/register-queue.interface.js';
@@ -22,6 +24,7 @@ import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 const HOST_PROVIDERS: Provider[] = [
   ProcessorExplorer,
+  StreamConsumerExplorer,
   {
     provide: QueueRuntime,
     useFactory: (
@@ -30,19 +33,21 @@ const HOST_PROVIDERS: Provider[] = [
       jobs: PostgresJobEngine,
       queues: QueueIds,
       notifier: Notifier,
+      streams: PostgresStreamEngine,
     ) => {
       const log = options.logger === false ? SILENT : options.logger;
       const listener = new PostgresListener(connection, { enabled: options.listen !== false, log });
       return new QueueRuntime({
         engine: new PostgresWorkerEngine(connection, queues, notifier, listener),
         jobs,
+        streams,
         maintenance: options.maintenance ? new PostgresMaintenanceEngine(connection) : undefined,
         listener,
         limits: options,
         log,
       });
     },
-    inject: [PgConnection, PG_QUEUE_OPTIONS, PostgresJobEngine, QueueIds, Notifier],
+    inject: [PgConnection, PG_QUEUE_OPTIONS, PostgresJobEngine, QueueIds, Notifier, PostgresStreamEngine],
   },
   PgQueueRuntime,
 ];

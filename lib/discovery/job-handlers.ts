@@ -3,6 +3,7 @@ import type { ProcessMetadata } from '../decorators/metadata.js';
 import { DuplicateHandlerError } from '../errors/duplicate-handler.error.js';
 import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
+import type { ActiveJob } from '../queue/active-job.js';
 import type { JobHandler } from '../runtime/processor-definition.js';
 import { text, timer } from '../utils/checks.js';
 import { readShape, type Refuse, type Shape } from '../utils/shape.js';
@@ -81,7 +82,7 @@ function bindWorkerHost(label: string, host: WorkerHost, methods: readonly Decor
 }
 
 function bindHandler(label: string, instance: object, method: string, timeout: number | undefined): JobHandler {
-  const target = instance as Record<string, JobHandler['run']>;
+  const target = instance as Record<string, (job: ActiveJob) => unknown>;
   // no bind() and no rest arguments: this runs once per job
   const run: JobHandler['run'] = (job) => target[method]!(job);
   return timeout === undefined ? { label, run } : { label, run, timeout };

@@ -64,8 +64,8 @@ export interface StreamEngine {
   publish(stream: string, drafts: readonly EventDraft[], executor?: SqlExecutor): Promise<string[]>;
   /** @throws InvalidOptionsError for a cursor that is none. */
   read(stream: string, request: ReadRequest): Promise<EventPage>;
-  /** Makes the group if need be. */
-  subscribe(stream: string, group: string, from: 'start' | 'end'): Promise<Group>;
+  /** Makes the group if need be. @param attempts how often an event of it is delivered, at most; kept. */
+  subscribe(stream: string, group: string, from: 'start' | 'end', attempts?: number): Promise<Group>;
   /** Whether there was one. */
   unsubscribe(stream: string, group: string): Promise<boolean>;
   /** By name; those of a stream, or one. Exact up to some thousands, beyond that an estimate. */

@@ -5,6 +5,9 @@ import type { EventRecord } from './stream-engine.interface.js';
 /** What a process says of itself: by queue, the job names it handles; null for all. */
 export type HandledNames = Record<string, readonly string[] | null>;
 
+/** The lane number under which a group keeps its place in its stream: what its batches are leased under. */
+export const STREAM_LANE = -2147483647;
+
 /** A claim's hold on a lane: what its runs are finished under. */
 export interface Lease {
   readonly lane: number;
@@ -24,11 +27,22 @@ export interface ClaimedRun {
   readonly name: string;
   /** JSON text. */
   readonly data: string;
-  readonly options: Partial<ResolvedJobOptions> | null;
+  readonly options: (Partial<ResolvedJobOptions> & Partial<EventOptions>) | null;
   readonly errors: readonly AttemptError[];
   /** Epoch milliseconds by the database's clock. */
   readonly createdAt: number;
   readonly lease: Lease;
+  /** Of an event's first run: it comes with a batch and has no row of its own. */
+  readonly event?: EventRecord;
+  /** Of a batch that is one run: its events. */
+  readonly events?: readonly EventRecord[];
+}
+
+/** What a run of an event has as options: what it has beside type and data. */
+export interface EventOptions {
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cursor: string;
 }
 
 export interface ClaimRequest {
@@ -110,7 +124,14 @@ export interface FollowUp {
   readonly charge?: 0 | 1;
   readonly error?: AttemptError;
   /** Of the first run of an event, which has no entry to be copied: where it stands, and the attempts it has. */
-  readonly event?: { readonly stream: number; readonly txid: string; readonly attempts: number };
+  readonly event?: {
+    readonly stream: number;
+    readonly txid: string;
+    readonly attempts: number;
+    readonly cursor: string;
+  };
+  /** Of a batch that is one run: its lease's number. What follows, follows for each of its events. */
+  readonly batch?: string;
 }
 
 /** How one run ended. */
@@ -148,6 +169,7 @@ export interface OpenRun {
   readonly key: string;
   readonly run: number;
   readonly lease: Lease;
+  readonly isBatch: boolean;
 }
 
 export interface Promotion {

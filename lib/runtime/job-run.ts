@@ -6,6 +6,7 @@ import { ActiveJob } from '../queue/active-job.js';
 import type { ActiveRun, JobSource } from '../queue/job-source.js';
 import type { JobHandler } from './processor-definition.js';
 import type { Slots } from './slots.js';
+import type { OpenBatch } from './streams/open-batches.js';
 
 /** What every run of a queue's worker shares. */
 export interface RunContext {
@@ -40,6 +41,8 @@ export class JobRun implements ActiveRun, JobSource {
   #job: ActiveJob | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
+  /** Of an event: the batch it came in. */
+  batch: OpenBatch | undefined;
   /** Whether it was lost with its process twice: nothing else of that kind runs in this one. */
   suspect = false;
 
@@ -61,6 +64,11 @@ export class JobRun implements ActiveRun, JobSource {
       if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
     }
     return this.#controller.signal;
+  }
+
+  /** Whether it came from a stream, in the order of the log: it waits here for its turn, however long. */
+  get inBatch(): boolean {
+    return this.claimed.event !== undefined || this.claimed.events !== undefined;
   }
 
   /** Why its signal was aborted, if it was. */

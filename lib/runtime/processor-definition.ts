@@ -1,12 +1,13 @@
 import type { ActiveJob } from '../queue/active-job.js';
 import type { Job } from '../queue/job.js';
+import type { JobRun } from './job-run.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
 
 /** One bound handler: what runs a job. */
 export interface JobHandler {
   /** `Class.method`, for messages. */
   readonly label: string;
-  run(job: ActiveJob): unknown;
+  run(job: ActiveJob, run: JobRun): unknown;
   /** Milliseconds; a job's own timeout wins. */
   readonly timeout?: number;
 }

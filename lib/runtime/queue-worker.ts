@@ -1,5 +1,11 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
-import type { Claim, ClaimedRun, WorkerEngine } from '../engine/worker-engine.interface.js';
+import {
+  type Claim,
+  type ClaimedRun,
+  type Lease,
+  STREAM_LANE,
+  type WorkerEngine,
+} from '../engine/worker-engine.interface.js';
 import { WorkerDeadError } from '../errors/worker-dead.error.js';
 import type { Log } from '../utils/log.js';
 import { isOutage } from '../errors/database-unavailable.error.js';
@@ -9,12 +15,14 @@ import { DueTimer } from './due-timer.js';
 import { LookAgain } from './look-again.js';
 import type { RunExecutor } from './run-executor.js';
 import type { Routes } from './routes.js';
+import { BatchClaimer } from './streams/batch-claimer.js';
 import type { SuspectPlace } from './suspect-place.js';
 
 /** Runs in one claim, at most. */
 const CLAIM = 1_000;
 /** Delayed runs promoted in one statement. */
 const PROMOTION = 1_000;
+const STREAM_ONLY: ReadonlySet<number> = new Set([STREAM_LANE]);
 /** A run that has not started this long after its claim is handed back, for another process to take: ms. */
 const START_WITHIN = 1_000;
 
@@ -26,6 +34,8 @@ export interface QueueWorkerDeps {
   readonly executor: RunExecutor;
   readonly suspects: SuspectPlace;
   readonly log: Log;
+  /** Of a group: how it takes batches of its stream. */
+  readonly batches?: { readonly maxMessages: number; readonly alone: boolean } | undefined;
   /** This process's id as a worker. */
   worker(): string;
   /** Milliseconds between polls, as things are. */
@@ -47,6 +57,7 @@ export interface QueueWorkerDeps {
 export class QueueWorker {
   readonly #deps: QueueWorkerDeps;
   readonly #claimer: Claimer;
+  readonly #batches: BatchClaimer | undefined;
   readonly #due: DueTimer;
   readonly #again: LookAgain;
   readonly #stopping = new AbortController();
@@ -55,6 +66,8 @@ export class QueueWorker {
   readonly #parked = new Set<number>();
   /** Lanes of suspects that may hold more: looked at again when the process has its place for one. */
   readonly #suspectLanes = new Set<number>();
+  /** Whether the group's stream may have more. */
+  #stream = false;
   #promote = true;
   #cycle: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -64,6 +77,7 @@ export class QueueWorker {
   constructor(deps: QueueWorkerDeps) {
     this.#deps = deps;
     this.#claimer = new Claimer(deps);
+    this.#batches = deps.batches && new BatchClaimer({ ...deps, ...deps.batches, groupId: deps.queueId });
     this.#due = new DueTimer(() => {
       this.#promote = true;
       this.#schedule();
@@ -78,6 +92,9 @@ export class QueueWorker {
     });
     deps.executor.onRoom = () => this.#schedule();
     deps.executor.onDelayed = (ms) => this.#due.in(ms);
+    deps.executor.onBatchEnded = () => {
+      if (deps.batches?.alone === true) this.look([STREAM_LANE]);
+    };
   }
 
   start(): void {
@@ -85,9 +102,9 @@ export class QueueWorker {
     this.#pollLater();
   }
 
-  /** The number of a claim that was sent and not answered: it may hold leases that nobody here knows yet. */
-  get unansweredClaim(): number | undefined {
-    return this.#claimer.unansweredNo;
+  /** Whether a claim was sent and not answered that this lease may be of. */
+  mayHaveClaimed({ lane, claimNo }: Lease): boolean {
+    return claimNo === (lane === STREAM_LANE ? this.#batches : this.#claimer)?.unansweredNo;
   }
 
   /** Something was added to a lane, or will have been when its transaction has ended. */
@@ -101,8 +118,16 @@ export class QueueWorker {
     this.#due.in(ms);
   }
 
+  /** Something was published to the group's stream, or will have been. */
+  wakeStream(mayBeOpen: boolean): void {
+    this.wake(STREAM_LANE, mayBeOpen);
+  }
+
   look(lanes: readonly number[]): void {
-    if (this.#lanes !== 'all') for (const lane of lanes) this.#lanes.add(lane);
+    for (const lane of lanes) {
+      if (lane === STREAM_LANE) this.#stream = true;
+      else if (this.#lanes !== 'all') this.#lanes.add(lane);
+    }
     this.#schedule();
   }
 
@@ -114,6 +139,7 @@ export class QueueWorker {
 
   lookEverywhere(): void {
     this.#lanes = 'all';
+    this.#stream = this.#batches !== undefined;
     this.#promote = true;
     this.#schedule();
   }
@@ -128,7 +154,7 @@ export class QueueWorker {
     this.#again.stop();
     executor.handBackWaiting();
     await this.#cycle;
-    const isAnswered = !this.#claimer.unanswered || (await this.#claimUnanswered());
+    const isAnswered = await this.#claimUnanswered();
     executor.handBackWaiting();
     await Promise.all(routes.slots.map((slots) => executor.drain(slots)));
     const patience = Math.max(1_000, ...routes.slots.map(({ definition }) => definition.options.shutdownTimeout));
@@ -149,8 +175,11 @@ export class QueueWorker {
   }
 
   #hasReason(): boolean {
-    const somewhere = this.#lanes === 'all' || this.#lanes.size > 0 || this.#parkedHaveRoom() || this.#lostHavePlaces();
-    return this.#promote || (somewhere && this.#want() > 0);
+    return this.#promote || ((this.#stream || this.#hasLanes()) && this.#want() > 0);
+  }
+
+  #hasLanes(): boolean {
+    return this.#lanes === 'all' || this.#lanes.size > 0 || this.#parkedHaveRoom() || this.#lostHavePlaces();
   }
 
   #want(): number {
@@ -173,7 +202,8 @@ export class QueueWorker {
     while (!this.#stopping.signal.aborted && this.#hasReason()) {
       try {
         if (this.#promote) await this.#promoteDue();
-        else await this.#claim();
+        else if (this.#hasLanes()) await this.#claim();
+        if (this.#stream && this.#want() > 0 && !this.#stopping.signal.aborted) await this.#takeBatch();
         tries = 0;
       } catch (error) {
         if (error instanceof WorkerDeadError) this.#deps.onDead();
@@ -238,6 +268,22 @@ export class QueueWorker {
     this.#take(claim.runs, tookSuspect ? claim.suspects : []);
   }
 
+  async #takeBatch(): Promise<void> {
+    this.#stream = false;
+    this.#again.claiming();
+    try {
+      const { batch, at, running, more } = await this.#batches!.take();
+      this.#deps.onTime(at);
+      this.#stream ||= more;
+      this.#again.claimed(running, STREAM_ONLY);
+      const stopping = this.#stopping.signal.aborted;
+      if (batch !== undefined) this.#deps.executor.takeBatch(batch, !stopping);
+    } catch (error) {
+      this.#stream = true;
+      throw error;
+    }
+  }
+
   /** A suspect is never fetched ahead. */
   #hasFreePlace(): boolean {
     return this.#deps.routes.slots.some(({ free }) => free > 0);
@@ -256,7 +302,11 @@ export class QueueWorker {
   /** At the end: what a claim without an answer may have leased is handed back; it asks for nothing new. Whether that is done. */
   async #claimUnanswered(): Promise<boolean> {
     try {
-      this.#take((await this.#claimer.claim(0, [], null)).runs);
+      if (this.#claimer.unanswered) this.#take((await this.#claimer.claim(0, [], null)).runs);
+      if (this.#batches?.unansweredNo !== undefined) {
+        const { batch } = await this.#batches.take(0);
+        if (batch !== undefined) this.#deps.executor.takeBatch(batch, false);
+      }
       return true;
     } catch (error) {
       this.#deps.log.error(

@@ -1,5 +1,12 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
-import type { ClaimedRun, FollowUp, Refusal, TakenRun, WorkerEngine } from '../engine/worker-engine.interface.js';
+import type {
+  Batch,
+  ClaimedRun,
+  FollowUp,
+  Refusal,
+  TakenRun,
+  WorkerEngine,
+} from '../engine/worker-engine.interface.js';
 import { JobTimeoutError } from '../errors/job-timeout.error.js';
 import { JobCancelledError } from '../errors/job-cancelled.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
@@ -15,6 +22,8 @@ import type { Routes } from './routes.js';
 import type { Slots } from './slots.js';
 import { reportOutcome } from './report-outcome.js';
 import { storableResult } from './storable-result.js';
+import { runOfBatch, runOfEvent } from './streams/batch-runs.js';
+import { OpenBatches } from './streams/open-batches.js';
 import type { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 
@@ -33,8 +42,19 @@ export interface RunExecutorDeps {
   readonly limits: DataLimits;
   readonly suspects: SuspectPlace;
   readonly log: Log;
+  /** Of a group: the stream it reads. */
+  readonly stream?: GroupStream | undefined;
   worker(): string;
   databaseNow(): number;
+}
+
+/** A group's stream, as its runs need it. */
+export interface GroupStream {
+  readonly id: number;
+  /** Deliveries of an event, at most. */
+  readonly attempts: number;
+  /** Whether a batch is one run. */
+  readonly whole: boolean;
 }
 
 /**
@@ -50,8 +70,10 @@ export class RunExecutor implements RunContext {
   readonly jobs: JobEngine;
   onRoom: () => void = () => undefined;
   onDelayed: (ms: number) => void = () => undefined;
+  onBatchEnded: () => void = () => undefined;
   readonly #deps: RunExecutorDeps;
   readonly #writer: OutcomeWriter;
+  readonly #batches: OpenBatches;
   #pumping = false;
   #yielding = false;
   #turnBegan = 0;
@@ -68,6 +90,7 @@ export class RunExecutor implements RunContext {
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
     });
+    this.#batches = new OpenBatches((run) => this.#write(run, null, undefined));
   }
 
   /** Runs this process holds: begun, waiting for a place, or ended and not written yet. */
@@ -81,7 +104,9 @@ export class RunExecutor implements RunContext {
   /** Whether a run is among them. */
   holds(key: string, run: number): boolean {
     const isIt = ({ claimed }: JobRun): boolean => claimed.key === key && claimed.run === run;
-    return this.#deps.routes.slots.some(({ all }) => all.some(isIt)) || this.#writer.has(key, run);
+    return (
+      this.#deps.routes.slots.some(({ all }) => all.some(isIt)) || this.#batches.has(key) || this.#writer.has(key, run)
+    );
   }
 
   get limits(): DataLimits {
@@ -106,6 +131,29 @@ export class RunExecutor implements RunContext {
     }
     this.#turnBegan = now;
     if (start) this.#pump();
+  }
+
+  /** @param start as of `take()`. */
+  takeBatch(batch: Batch, start = true): void {
+    const { attempts, whole } = this.#deps.stream!;
+    const now = performance.now();
+    const of = runOfBatch(batch, attempts);
+    const { slots, handler } = this.#deps.routes.of(of.name);
+    const run = new JobRun(of, slots, handler, now, this);
+    if (whole) slots.push(run);
+    else this.#takeEvents(batch, run, attempts, now);
+    this.#turnBegan = now;
+    if (start) this.#pump();
+  }
+
+  #takeEvents(batch: Batch, run: JobRun, attempts: number, now: number): void {
+    const open = this.#batches.open(run, batch.events.length);
+    for (const event of batch.events) {
+      const { slots, handler } = this.#deps.routes.of(event.type);
+      const one = new JobRun(runOfEvent(event, batch, attempts), slots, handler, now, this);
+      one.batch = open;
+      slots.push(one);
+    }
   }
 
   /** Hands back what was not started, of all or of what came before a time; says whether anything still waits. */
@@ -185,6 +233,9 @@ export class RunExecutor implements RunContext {
     run.settled = true;
     clearTimeout(run.timer);
     this.#freePlace(run);
+    if (run.batch === undefined) return;
+    run.batch.taken = true;
+    this.#batches.ended(run.batch);
   }
 
   #freePlace(run: JobRun): void {
@@ -248,7 +299,7 @@ export class RunExecutor implements RunContext {
     let returned: unknown;
     let later: boolean;
     try {
-      returned = handler.run(run.job);
+      returned = handler.run(run.job, run);
       later = isThenable(returned);
     } catch (error) {
       this.#fail(run, error);
@@ -304,13 +355,29 @@ export class RunExecutor implements RunContext {
   }
 
   #write(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
+    if (run.batch !== undefined && followUp === undefined) {
+      // its batch's end is its own
+      this.#batches.ended(run.batch);
+      return;
+    }
     const { key, run: number, lease } = run.claimed;
     const ran = run.startedAt === 0 ? 0 : performance.now() - run.startedAt;
-    this.#writer.add({ run, thrown, outcome: { key, run: number, lease, ran, output, followUp } });
+    const what = followUp && { ...followUp, ...this.#origin(run) };
+    this.#writer.add({ run, thrown, outcome: { key, run: number, lease, ran, output, followUp: what } });
+  }
+
+  /** Where what follows is to be copied from, when the run has no row of its own. */
+  #origin({ claimed: { event, events, lease, maxAttempts } }: JobRun): Pick<FollowUp, 'event' | 'batch'> | undefined {
+    if (events !== undefined) return { batch: lease.n };
+    if (event === undefined) return undefined;
+    const { txid, cursor } = event;
+    return { event: { stream: this.#deps.stream!.id, txid, cursor, attempts: maxAttempts } };
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
     this.#freePlace(settled.run);
+    if (settled.run.batch !== undefined) this.#batches.ended(settled.run.batch);
+    if (settled.run.claimed.events !== undefined) this.onBatchEnded();
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
     reportOutcome(settled, refusal, this.#deps.log);

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { StreamEngine } from '../engine/stream-engine.interface.js';
 import { parseWake, type Wake, type WakeUpListener } from '../engine/wake-up.interface.js';
 import type { HandledNames, WorkerEngine } from '../engine/worker-engine.interface.js';
 import type { DataLimits } from '../queue/job-data.js';
@@ -16,6 +17,8 @@ import { RunExecutor } from './run-executor.js';
 import { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 import { TakenRuns } from './taken-runs.js';
+import { type GroupDefinition, groupProcessors } from './streams/group-processor.js';
+import type { StreamConsumerDefinition } from './streams/stream-consumer-definition.js';
 import { UnknownRuns } from './unknown-runs.js';
 
 const POLL_INTERVAL = 5_000;
@@ -25,6 +28,7 @@ const POLL_INTERVAL_UNHEARD = 1_000;
 export interface QueueRuntimeDeps {
   readonly engine: WorkerEngine;
   readonly jobs: JobEngine;
+  readonly streams: Pick<StreamEngine, 'subscribe'>;
   readonly listener: WakeUpListener;
   /** Undefined: this process takes no part in upkeep. */
   readonly maintenance: MaintenanceEngine | undefined;
@@ -51,6 +55,8 @@ export class QueueRuntime {
   readonly #deps: QueueRuntimeDeps;
   readonly #outside = AsyncLocalStorage.snapshot();
   #queues = new Map<number, RunningQueue>();
+  /** The groups of this process, by the stream they read. */
+  readonly #groups = new Map<number, RunningQueue[]>();
   #worker = '';
   #handles: HandledNames = {};
   #maxStalled: Readonly<Record<string, number>> = {};
@@ -81,15 +87,18 @@ export class QueueRuntime {
         const queue = this.#queues.get(queueId);
         if (queue === undefined) return false;
         // that claim is repeated until it is answered, and brings its runs then; nearly always one is under way
-        return lease.claimNo === queue.worker.unansweredClaim || queue.executor.holds(key, run);
+        return queue.worker.mayHaveClaimed(lease) || queue.executor.holds(key, run);
       },
       log: deps.log,
     });
   }
 
-  async start(definitions: readonly ProcessorDefinition[]): Promise<void> {
-    if (this.#worker !== '' || definitions.length === 0) return;
-    await this.#outside(() => this.#start(definitions));
+  async start(
+    definitions: readonly ProcessorDefinition[],
+    consumers: readonly StreamConsumerDefinition[] = [],
+  ): Promise<void> {
+    if (this.#worker !== '' || definitions.length + consumers.length === 0) return;
+    await this.#outside(() => this.#start(definitions, groupProcessors(consumers)));
   }
 
   async stop(): Promise<void> {
@@ -116,14 +125,21 @@ export class QueueRuntime {
     if (clean.every(Boolean) && !this.#abandoned) {
       await engine.retire(worker).catch((error: unknown) => log.debug?.(`Worker ${worker}: ${String(error)}`));
     }
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#queues.clear();
+    this.#groups.clear();
     this.#worker = '';
   }
 
-  async #start(definitions: readonly ProcessorDefinition[]): Promise<void> {
-    const { engine, listener } = this.#deps;
+  async #start(definitions: readonly ProcessorDefinition[], groups: readonly GroupDefinition[]): Promise<void> {
+    const { engine, streams, listener } = this.#deps;
     const byQueue = group(definitions);
-    const routes = [...byQueue].map(([queue, its]) => new Routes(queue, its));
+    const ofQueues = [...byQueue].map(([queue, its]) => new Routes(queue, its));
+    const ofGroups = groups.map(({ processor }) => new Routes(processor.queue, [processor]));
+    const routes = [...ofQueues, ...ofGroups];
     this.#handles = Object.fromEntries(routes.map(({ queue, names }) => [queue, names]));
     this.#maxStalled = Object.fromEntries(
       routes.map(({ queue, slots }) => [
@@ -135,12 +151,24 @@ export class QueueRuntime {
     this.#abandoned = false;
     const suspects = new SuspectPlace();
     try {
-      const ids = await Promise.all(routes.map(({ queue }) => engine.ensureQueue(queue)));
+      const ids = await Promise.all(ofQueues.map(({ queue }) => engine.ensureQueue(queue)));
+      const subscribed = await Promise.all(
+        groups.map(({ stream, group: name, options: { startFrom, attempts } }) =>
+          streams.subscribe(stream, name, startFrom, attempts),
+        ),
+      );
       await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
-      for (const [i, route] of routes.entries()) this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route, suspects));
+      for (const [i, route] of ofQueues.entries()) {
+        this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route, suspects));
+      }
+      for (const [i, route] of ofGroups.entries()) {
+        const { id, streamId } = subscribed[i]!;
+        const running = this.#createQueue(id, route, suspects, { ...groups[i]!, streamId });
+        this.#queues.set(id, running);
+        this.#groups.set(streamId, [...(this.#groups.get(streamId) ?? []), running]);
+      }
     } catch (error) {
-      this.#worker = '';
-      this.#queues.clear();
+      this.#forget();
       throw error;
     }
     this.#listen();
@@ -166,12 +194,18 @@ export class QueueRuntime {
     this.#maintain();
   }
 
-  #createQueue(queueId: number, routes: Routes, suspects: SuspectPlace): RunningQueue {
+  #createQueue(
+    queueId: number,
+    routes: Routes,
+    suspects: SuspectPlace,
+    of?: GroupDefinition & { readonly streamId: number },
+  ): RunningQueue {
     const { engine, jobs, listener, limits, log } = this.#deps;
     const shared = { queueId, engine, jobs, routes, log, suspects, worker: (): string => this.#worker };
     const executor = new RunExecutor({
       ...shared,
       limits,
+      stream: of && { id: of.streamId, attempts: of.options.attempts, whole: of.whole },
       databaseNow: () => performance.now() + this.#clockOffset,
     });
     const pollInterval = Math.min(
@@ -183,6 +217,7 @@ export class QueueRuntime {
       worker: new QueueWorker({
         ...shared,
         executor,
+        batches: of && { maxMessages: of.options.maxMessages, alone: of.options.hold === 'stream' },
         pollInterval: () => (listener.listening ? pollInterval : Math.min(pollInterval, POLL_INTERVAL_UNHEARD)),
         onDead: () => this.#startAnew(),
         onTime: (ms) => {
@@ -234,6 +269,9 @@ export class QueueRuntime {
   }
 
   #wake(wake: Wake): void {
+    if ('lane' in wake) {
+      for (const { worker } of this.#groups.get(wake.queueId) ?? []) worker.wakeStream(wake.mayBeOpen);
+    }
     const queue = this.#queues.get(wake.queueId);
     if (queue === undefined) return;
     if ('lane' in wake) queue.worker.wake(wake.lane, wake.mayBeOpen);

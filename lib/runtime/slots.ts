@@ -101,12 +101,13 @@ export class Slots {
     }
   }
 
-  /** Takes out what has waited since before a time; all of it without one. */
+  /** Takes out what has waited since before a time, but for what came in a batch; all of it without one. */
   takeWaiting(before = Infinity): JobRun[] {
     const waiting = this.#waiting.slice(this.#head);
-    this.#waiting = waiting.filter((run) => run.claimedAt >= before);
+    const goes = (run: JobRun): boolean => before === Infinity || (run.claimedAt < before && !run.inBatch);
+    this.#waiting = waiting.filter((run) => !goes(run));
     this.#head = 0;
-    return waiting.filter((run) => run.claimedAt < before && !run.settled);
+    return waiting.filter((run) => goes(run) && !run.settled);
   }
 
   /** Whether nothing runs, within a time. */

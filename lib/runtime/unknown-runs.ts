@@ -73,13 +73,13 @@ export class UnknownRuns {
     try {
       const unknown = (await engine.openRuns(worker, KNOWN_AFTER)).filter((run) => !this.#deps.holds(run.queueId, run));
       for (const [queueId, runs] of byQueue(unknown)) {
-        const outcomes = runs.map(({ key, run, lease }) => ({
+        const outcomes = runs.map(({ key, run, lease, isBatch }) => ({
           key,
           run,
           lease,
           ran: 0,
           output: null,
-          followUp: handBack('front'),
+          followUp: { ...handBack('front'), ...(isBatch && { batch: lease.n }) },
         }));
         await engine.finish(worker, queueId, outcomes, true);
       }

@@ -7,9 +7,15 @@ const engine = testEngine();
 const asQueue = ({ id, name }: TestGroup) => ({ id, name });
 
 /** What the log does when a process is found dead. */
-async function bury(worker: TestWorker, group: TestGroup): Promise<{ lost: string[]; stalled: string[]; locked: number }> {
+async function bury(
+  worker: TestWorker,
+  group: TestGroup,
+): Promise<{ lost: string[]; stalled: string[]; locked: number }> {
   await engine.rows(`update ${engine.s}.worker set dead = true where worker = $1`, [worker.id]);
-  const [row] = await engine.rows(`select * from ${engine.s}.recover_runs($1, $2, '-infinity', 1000)`, [group.id, worker.id]);
+  const [row] = await engine.rows(`select * from ${engine.s}.recover_runs($1, $2, '-infinity', 1000)`, [
+    group.id,
+    worker.id,
+  ]);
   return row;
 }
 
@@ -57,14 +63,29 @@ describe('an event of a batch', () => {
   it('that failed is a job of its group, with its id, and of no other group', async () => {
     const [stream, worker] = [await TestStream.make(engine), await engine.worker()];
     const [group, other] = [await stream.group('a'), await stream.group('b')];
-    const [, id] = await stream.publish(engine.main, {}, { type: 'paid', data: { n: 1 }, key: 'k', headers: { h: '1' } });
+    const [, id] = await stream.publish(
+      engine.main,
+      {},
+      { type: 'paid', data: { n: 1 }, key: 'k', headers: { h: '1' } },
+    );
     const { batch } = await take(worker, group);
     const error = { message: 'no', stack: 'no at …' };
-    expect(await nack(worker, group, batch!, batch!.events[1]!, { state: 'r', charge: 1, to: 'home', error })).toEqual([]);
+    expect(await nack(worker, group, batch!, batch!.events[1]!, { state: 'r', charge: 1, to: 'home', error })).toEqual(
+      [],
+    );
     await ack(worker, group, batch!);
     const { runs } = await worker.claim(asQueue(group));
     expect(runs).toMatchObject([
-      { key: id, run: 2, attempt: 2, maxAttempts: 6, name: 'paid', data: '{"n":1}', options: { key: 'k', headers: { h: '1' } }, errors: [error] },
+      {
+        key: id,
+        run: 2,
+        attempt: 2,
+        maxAttempts: 6,
+        name: 'paid',
+        data: '{"n":1}',
+        options: { key: 'k', headers: { h: '1' }, cursor: batch!.events[1]!.cursor },
+        errors: [error],
+      },
     ]);
     expect(await worker.claimKeys(asQueue(other))).toEqual([]);
     expect(await worker.finish(asQueue(group), [outcome(runs[0]!)])).toEqual([]);
@@ -80,8 +101,13 @@ describe('an event of a batch', () => {
     const error = { message: 'never' };
     await nack(worker, group, batch!, batch!.events[1]!, { state: 'f', reason: 'exhausted', error });
     expect(await worker.claimKeys(asQueue(group))).toEqual([]);
-    const rows = await engine.rows(`select job_id, attempt, max_attempts, reason, name, meta from ${engine.s}.dead where queue_id = $1`, [group.id]);
-    expect(rows).toEqual([{ job_id: dead, attempt: 1, max_attempts: 6, reason: 'exhausted', name: 'paid', meta: { errors: [error] } }]);
+    const rows = await engine.rows(
+      `select job_id, attempt, max_attempts, reason, name, meta from ${engine.s}.dead where queue_id = $1`,
+      [group.id],
+    );
+    expect(rows).toEqual([
+      { job_id: dead, attempt: 1, max_attempts: 6, reason: 'exhausted', name: 'paid', meta: { errors: [error] } },
+    ]);
     const delayed = await engine.rows(`select job_id from ${engine.s}.delayed_jobs($1, 10)`, [group.id]);
     expect(delayed).toEqual([{ job_id: later }]);
   });
@@ -91,7 +117,7 @@ describe('an event of a batch', () => {
     const group = await stream.group('g');
     await stream.publish();
     const { batch } = await take(worker, group);
-    const [event] = batch!.events as [(typeof batch.events)[0]];
+    const event = batch!.events[0]!;
     expect(await nack(worker, group, batch!, event)).toEqual([]);
     expect(await nack(worker, group, batch!, event)).toMatchObject([{ key: event.id, state: 'r' }]);
     expect((await engine.rows(`select * from ${engine.s}.delayed_jobs($1, 10)`, [group.id])).length).toBe(1);
@@ -202,7 +228,9 @@ describe('a batch whose process is gone', () => {
     const group = await stream.group('g');
     await stream.publish();
     const { batch } = await take(worker, group);
-    expect(await worker.session.work.openRuns(worker.id, 0)).toEqual([{ queueId: group.id, key: batch!.key, run: 1, lease: batch!.lease }]);
+    expect(await worker.session.work.openRuns(worker.id, 0)).toEqual([
+      { queueId: group.id, key: batch!.key, run: 1, lease: batch!.lease, isBatch: true },
+    ]);
     await ack(worker, group, batch!);
     expect(await worker.session.work.openRuns(worker.id, 0)).toEqual([]);
   });

@@ -54,7 +54,10 @@ describe('events', () => {
 
   it('are read in pages that lose and repeat nothing, of a number and of a size', async () => {
     const stream = await TestStream.make(engine);
-    const ids = await stream.publish(engine.main, ...Array.from({ length: 25 }, (_, i) => ({ data: 'x'.repeat(i * 10) })));
+    const ids = await stream.publish(
+      engine.main,
+      ...Array.from({ length: 25 }, (_, i) => ({ data: 'x'.repeat(i * 10) })),
+    );
     for (const [limit, maxBytes] of [
       [7, 1e9],
       [100, 500],
@@ -62,7 +65,7 @@ describe('events', () => {
     ] as const) {
       const read: string[] = [];
       let cursor: { cursor: string } | 'start' = 'start';
-      for (let more = true; more; ) {
+      for (let more = true; more;) {
         const page = await engine.main.streams.read(stream.name, { from: cursor, limit, maxBytes, types: null });
         expect(page.events.length).toBeLessThanOrEqual(limit);
         read.push(...idsOf(page.events));
@@ -76,7 +79,12 @@ describe('events', () => {
   it('are read by type', async () => {
     const stream = await TestStream.make(engine);
     const ids = await stream.publish(engine.main, { type: 'a' }, { type: 'b' }, { type: 'c' }, { type: 'a' });
-    const page = await engine.main.streams.read(stream.name, { from: 'start', limit: 2, maxBytes: 1e9, types: ['a', 'c'] });
+    const page = await engine.main.streams.read(stream.name, {
+      from: 'start',
+      limit: 2,
+      maxBytes: 1e9,
+      types: ['a', 'c'],
+    });
     expect(idsOf(page.events)).toEqual([ids[0], ids[2]]);
   });
 
@@ -91,9 +99,10 @@ describe('events', () => {
 describe('publishing from SQL', () => {
   it('appends in the caller’s transaction, with a type, a key and headers, and returns the id', async () => {
     const stream = await TestStream.make(engine);
-    const [row] = await engine.rows(`select ${engine.s}.publish($1, 'order.created', '{"id": 7}', 'k', '{"a": "b"}') as id`, [
-      stream.name,
-    ]);
+    const [row] = await engine.rows(
+      `select ${engine.s}.publish($1, 'order.created', '{"id": 7}', 'k', '{"a": "b"}') as id`,
+      [stream.name],
+    );
     const [event] = await stream.read();
     expect({ ...event, cursor: undefined }).toMatchObject({ id: row.id, type: 'order.created', key: 'k' });
     expect([JSON.parse(event!.data), JSON.parse(event!.headers!)]).toEqual([{ id: 7 }, { a: 'b' }]);
@@ -110,7 +119,9 @@ describe('publishing from SQL', () => {
     [`'s'`, `'t'`, 'null', `'[]'`],
     [`'s'`, `'t'`, 'null', `'{"a": 1}'`],
   ])('refuses %s, %s, key %s, headers %s before anything is written', async (stream, type, key, headers) => {
-    expect(await failure(engine.rows(`select ${engine.s}.publish(${stream}, ${type}, 'null', ${key}, ${headers})`))).toBe('PQ005');
+    expect(
+      await failure(engine.rows(`select ${engine.s}.publish(${stream}, ${type}, 'null', ${key}, ${headers})`)),
+    ).toBe('PQ005');
   });
 });
 
@@ -138,7 +149,9 @@ describe('a group', () => {
   it('is made once by processes that start together', async () => {
     const stream = await TestStream.make(engine);
     const sessions = await Promise.all(Array.from({ length: 8 }, async () => engine.session()));
-    const made = await Promise.all(sessions.map(async (session) => session.streams.subscribe(stream.name, 'g', 'start')));
+    const made = await Promise.all(
+      sessions.map(async (session) => session.streams.subscribe(stream.name, 'g', 'start')),
+    );
     expect(new Set(made.map(({ id }) => id)).size).toBe(1);
     expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
   });

@@ -12,6 +12,7 @@ export function fakeEngine(overrides: Partial<WorkerEngine> = {}): WorkerEngine 
     beat: async () => true,
     retire: async () => undefined,
     claim: async () => claimed(),
+    takeBatch: async () => ({ batch: undefined, at: Date.now(), running: [], more: false }),
     finish: async () => [],
     promote: async () => ({ lanes: [], nextDueIn: null, more: false }),
     openRuns: async () => [],

@@ -62,11 +62,7 @@ export class TestStream {
 const claims = new WeakMap<TestWorker, number>();
 
 /** Takes a group's next batch, as the runtime would. */
-export async function take(
-  worker: TestWorker,
-  group: Group,
-  request: Partial<BatchRequest> = {},
-): Promise<BatchClaim> {
+export async function take(worker: TestWorker, group: Group, request: Partial<BatchRequest> = {}): Promise<BatchClaim> {
   const claimNo = request.claimNo ?? (claims.get(worker) ?? 0) + 1;
   claims.set(worker, claimNo);
   return worker.session.work.takeBatch(worker.id, {
@@ -94,10 +90,10 @@ export async function nack(
   worker: TestWorker,
   group: Group,
   { lease }: Batch,
-  { id, txid }: EventRecord,
+  { id, txid, cursor }: EventRecord,
   followUp: FollowUp = { state: 'r', charge: 1, delay: 60_000, error: { message: 'no' } },
 ): Promise<Refusal[]> {
-  const event = { stream: group.streamId, txid, attempts: 6 };
+  const event = { stream: group.streamId, txid, attempts: 6, cursor };
   return worker.session.work.finish(
     worker.id,
     group.id,

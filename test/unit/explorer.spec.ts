@@ -14,10 +14,12 @@ import {
   type ActiveJob,
   type WorkerOptions,
 } from '../../lib/index.js';
+import type { JobRun } from '../../lib/runtime/job-run.js';
 import type { ProcessorDefinition } from '../../lib/runtime/processor-definition.js';
 import { PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
 
 const JOB = {} as ActiveJob;
+const RUN = {} as JobRun;
 
 interface Setup {
   controllers?: Type[];
@@ -68,11 +70,11 @@ describe('a processor', () => {
     expect(rest).toStrictEqual([]);
     expect(email).toMatchObject({ label: 'EmailProcessor', queue: 'email' });
     expect([...email!.handlers.keys()].toSorted()).toStrictEqual(['remind', 'reset', 'welcome']);
-    expect(email!.handlers.get('welcome')!.run(JOB)).toBe('welcome of EmailProcessor');
+    expect(email!.handlers.get('welcome')!.run(JOB, RUN)).toBe('welcome of EmailProcessor');
     expect(email!.handlers.get('welcome')!.label).toBe('EmailProcessor.welcome');
     expect(email!.handlers.get('reset')!.timeout).toBe(1000);
     expect(email!.handlers.get('remind')!.timeout).toBeUndefined();
-    expect(email!.catchAll!.run(JOB)).toBe('other');
+    expect(email!.catchAll!.run(JOB, RUN)).toBe('other');
   });
 
   it('hears the events of its methods, stacked ones included', async () => {
@@ -127,7 +129,7 @@ describe('a processor', () => {
     }
     const [mail] = await explore([Mailer, MailProcessor]);
     expect(mail!.queue).toBe('mail');
-    expect(mail!.handlers.get('x')!.run(JOB)).toBeInstanceOf(Mailer);
+    expect(mail!.handlers.get('x')!.run(JOB, RUN)).toBeInstanceOf(Mailer);
   });
 
   it('inherits methods, and the decoration of its parent unless it has its own', async () => {
@@ -143,7 +145,7 @@ describe('a processor', () => {
       ['Child', 'email'],
       ['Sms', 'sms'],
     ]);
-    expect(definitions[0]!.handlers.get('welcome')!.run(JOB)).toBe('welcome of Child');
+    expect(definitions[0]!.handlers.get('welcome')!.run(JOB, RUN)).toBe('welcome of Child');
     expect(definitions[0]!.catchAll).toBeUndefined();
   });
 
@@ -157,7 +159,7 @@ describe('a processor', () => {
     const [bull] = await explore([BullProcessor]);
     expect(bull!.handlers.size).toBe(0);
     expect(bull!.catchAll!.label).toBe('BullProcessor.process');
-    await expect(bull!.catchAll!.run(JOB)).resolves.toBe('processed');
+    await expect(bull!.catchAll!.run(JOB, RUN)).resolves.toBe('processed');
   });
 
   it('shares its queue with another that takes other names', async () => {

@@ -19,7 +19,8 @@ afterEach(() => {
 });
 
 function runtimeOf(engine: WorkerEngine): QueueRuntime {
-  return new QueueRuntime({ engine, jobs: noJobs, listener, maintenance: undefined, limits, log });
+  const streams = { subscribe: async () => ({ id: 1, streamId: 2, isNew: false }) };
+  return new QueueRuntime({ engine, jobs: noJobs, streams, listener, maintenance: undefined, limits, log });
 }
 
 async function stop(runtime: QueueRuntime): Promise<void> {
@@ -37,6 +38,7 @@ it('a run nobody knows of is handed back though a claim is under way: that one m
     key,
     run: 1,
     lease: { lane: 0, n: '1', claimNo },
+    isBatch: false,
   });
   const openRuns = async (): Promise<OpenRun[]> => [openRun('lost', 1), openRun('on its way', 2)];
   const runtime = runtimeOf(fakeEngine({ claim, finish, openRuns }));

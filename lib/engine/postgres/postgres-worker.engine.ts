@@ -219,16 +219,18 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
       claim_no: string;
       job_id: string;
       run: number;
+      is_batch: boolean;
     }>(
-      `select queue_id, lane, n, claim_no, job_id, run
+      `select queue_id, lane, n, claim_no, job_id, run, is_batch
 from ${this.#connection.names.schema}.open_runs($1, $2::float8 * interval '1 millisecond')`,
       [worker, olderThan],
     );
-    return rows.map(({ queue_id, lane, n, claim_no, job_id, run }) => ({
+    return rows.map(({ queue_id, lane, n, claim_no, job_id, run, is_batch }) => ({
       queueId: queue_id,
       key: job_id,
       run,
       lease: { lane, n, claimNo: Number(claim_no) },
+      isBatch: is_batch,
     }));
   }
 

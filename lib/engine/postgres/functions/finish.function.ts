@@ -1,4 +1,4 @@
-import { OPTIONS } from './streams/scatter-batch.function.js';
+import { eventOptions } from './streams/scatter-batch.function.js';
 import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, SEGMENTS, type SchemaNames } from '../schema-names.js';
 
 const CARRIED = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
@@ -84,14 +84,26 @@ begin
 end
 $fn$`;
 
-/** What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. */
+/**
+ * What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. Of a batch (its
+ * lease's number is in `batch`) it follows for each of its events.
+ */
 export const follow = ({ schema: s, channel }: SchemaNames): string => `
 create or replace function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns void
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _segment smallint;
   _lanes int[];
+  _batch record;
 begin
+  for _batch in
+    select d.job_id, d.run, x.how from unnest(_ended, _ended_runs) d (job_id, run)
+     cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x where x.how ? 'batch'
+  loop
+    select b.lanes into _lanes from ${s}.scatter_batch(_queue_id, (_batch.how->>'batch')::bigint,
+      (select r.state from ${s}.result r where r.queue_id = _queue_id and r.job_id = _batch.job_id and r.run = _batch.run limit 1), _batch.how) b;
+    perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_lanes) l;
+  end loop;
   if exists (select from jsonb_each(_next) x where x.value->'delay' is not null) then
     select r.current into _segment from ${s}.ring r where r.ring = 'delayed';
     ${perSegment(
@@ -160,7 +172,7 @@ begin
      (select f.txid, f.queue_id, f.lane, f.job_id, f.created_at, f.run, f.attempt, f.max_attempts, f.lost, f.name, f.payload, f.options, f.meta
         from ${s}.entry f where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1)
      union all
-     (select v.txid, _queue_id, 0, v.event_id, v.published_at, 1, 1::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${OPTIONS}, null
+     (select v.txid, _queue_id, 0, v.event_id, v.published_at, 1, 1::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${eventOptions('v', `x.how->'event'->>'cursor'`)}, null
         from ${s}.event v
        where d.run = 1 and v.stream_id = (x.how->'event'->>'stream')::int and v.txid = (x.how->'event'->>'txid')::xid8 and v.event_id = d.job_id limit 1)
      limit 1) e

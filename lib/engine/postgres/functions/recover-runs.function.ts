@@ -66,7 +66,8 @@ begin
       get diagnostics _inserted = row_count;`,
       )}
       if _l.is_batch and _inserted = 1 then
-        _b := ${s}.scatter_batch(_queue_id, _l.n, 'l', _most > 0);
+        _b := ${s}.scatter_batch(_queue_id, _l.n, 'l', case when _most > 0 then '{"lost": true}'::jsonb
+            else '{"reason": "stalled", "error": {"message": "The event stalled: its process was gone before it ended"}}' end);
       end if;
     exception when lock_not_available then
       locked := locked + 1;
@@ -74,7 +75,12 @@ begin
     end;
     continue when _inserted = 0;
     if _l.is_batch then
-      lost := lost || _b.going::text[]; stalled := stalled || _b.gone::text[]; _lanes := _lanes || _b.lanes;
+      if _most > 0 then
+        lost := lost || _b.events::text[];
+      else
+        stalled := stalled || _b.events::text[];
+      end if;
+      _lanes := _lanes || _b.lanes;
       continue;
     end if;
     select e.* into _e from ${s}.entry e where e.queue_id = _queue_id and e.job_id = _l.job_id and e.run = _l.run limit 1;

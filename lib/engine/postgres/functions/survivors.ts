@@ -6,7 +6,8 @@ const discarded = (s: string, of: string): string =>
   `((select exists (select from ${s}.drained)) and ${s}.discarded(${of}))`;
 
 /** What is left of a group that was removed goes. */
-const known = (s: string, row: string): string => `exists (select from ${s}.queue q where q.queue_id = ${row}.queue_id)`;
+const known = (s: string, row: string): string =>
+  `exists (select from ${s}.queue q where q.queue_id = ${row}.queue_id)`;
 
 /**
  * What of a segment is still needed, by ring: a query over `%1$s`, the segment's table, with its columns in their order.

@@ -47,5 +47,7 @@ export const streams: Migration = {
     ),
     `create or replace view ${s}.lease as ${SEGMENTS.map((i) => `select * from ${s}.lease_${i}`).join(' union all ')}`,
     ...events(s),
+    // it returns a column more
+    `drop function if exists ${s}.open_runs(uuid, interval)`,
   ],
 };

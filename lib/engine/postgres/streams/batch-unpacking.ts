@@ -1,5 +1,4 @@
-import type { BatchClaim } from '../../worker-engine.interface.js';
-import { STREAM_LANE } from '../functions/stream-lane.js';
+import { type BatchClaim, STREAM_LANE } from '../../worker-engine.interface.js';
 import { type EventRow, unpackEvents } from './event-packing.js';
 
 /** One row of take_batch(): a stretch of the batch's events; the last one has a status only. */

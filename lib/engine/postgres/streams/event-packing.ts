@@ -68,7 +68,15 @@ export function unpackEvents(row: EventRow): EventRecord[] {
   const headers = row.headers?.split(PACK_SEPARATOR);
   return ids.map(
     (id, i) =>
-      new StretchEvent(row, [id, txid(i), published(i), type(i), payloads[i]!, keys?.[i] || null, headers?.[i] || null]),
+      new StretchEvent(row, [
+        id,
+        txid(i),
+        published(i),
+        type(i),
+        payloads[i]!,
+        keys?.[i] || null,
+        headers?.[i] || null,
+      ]),
   );
 }
 

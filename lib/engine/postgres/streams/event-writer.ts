@@ -39,7 +39,9 @@ export class EventWriter {
     const pages = paginate(drafts);
     if (executor !== undefined) return this.#publishIn(executor, streamId, pages);
     if (pages.length === 1) return this.#publishAlone(streamId, pages[0]!);
-    const rows = await this.#connection.transaction(async (client) => this.#publishPages(client, streamId, pages, false));
+    const rows = await this.#connection.transaction(async (client) =>
+      this.#publishPages(client, streamId, pages, false),
+    );
     this.#notifier.committed(rows.map(({ wake }) => wake));
     return rows.flatMap(({ ids }) => parseArray(ids));
   }
@@ -54,7 +56,10 @@ export class EventWriter {
       const [row] =
         along === undefined
           ? await this.#connection.query<PublishedRow>({ text: publishEvents(schema) }, values)
-          : await this.#connection.query<PublishedRow>(publishEventsAndWake(schema), [...values, along.join(' ') || null]);
+          : await this.#connection.query<PublishedRow>(publishEventsAndWake(schema), [
+              ...values,
+              along.join(' ') || null,
+            ]);
       notified = row!.notified === true;
       this.#notifier.committed([row!.wake], notified);
       return parseArray(row!.ids);

@@ -1,5 +1,5 @@
 import { PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../stream-lane.js';
+import { STREAM_LANE } from '../../../worker-engine.interface.js';
 
 /**
  * Moves a group's position: behind a cursor; to the end (no cursor); or before the first event that was published at a

@@ -1,5 +1,5 @@
 import type { SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../stream-lane.js';
+import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { unended } from '../unended.js';
 
 /** Where each group stands that has something to read: the cursor before its oldest open batch, or its newest. What is behind it is done. */

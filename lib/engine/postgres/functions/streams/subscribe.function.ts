@@ -1,14 +1,14 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, type SchemaNames, SqlState } from '../../schema-names.js';
-import { STREAM_LANE } from '../stream-lane.js';
+import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { groupName } from './names.js';
 
 /**
  * The group of a stream, made on first use: from the `start` of what is kept, or the `end`: what is committed from now on.
- * Alone in its transaction.
+ * Alone in its transaction. `attempts`: how often an event of it is delivered, which is kept.
  */
 export const subscribe = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.subscribe(_stream_id int, _group text, _from text, out group_id int, out is_new boolean)
+create or replace function ${s}.subscribe(_stream_id int, _group text, _from text, _attempts int default null, out group_id int, out is_new boolean)
 language plpgsql as $fn$
 #variable_conflict use_variable
 declare
@@ -29,6 +29,8 @@ begin
       exit;
     end if;
   end loop;
+  update ${s}.queue q set settings = jsonb_set(q.settings, '{attempts}', to_jsonb(_attempts))
+   where q.queue_id = group_id and _attempts is not null and (q.settings->>'attempts')::int is distinct from _attempts;
 end
 $fn$`;
 

@@ -1,6 +1,6 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schema-names.js';
-import { STREAM_LANE } from '../stream-lane.js';
+import { STREAM_LANE } from '../../../worker-engine.interface.js';
 
 /** In-progress transactions in a cursor's snapshot beyond which a look that found nothing is saved, as claim() does. */
 const MANY_RUNNING = 8;
