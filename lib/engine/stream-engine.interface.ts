@@ -54,6 +54,13 @@ export interface Group {
   readonly isNew: boolean;
 }
 
+export interface GroupSettings {
+  /** How often an event is delivered, at most. */
+  readonly attempts?: number;
+  /** What waits while an event is retried. */
+  readonly hold?: 'nothing' | 'key' | 'stream';
+}
+
 /**
  * The module's own streams. Every method works on one stream, by name.
  *
@@ -64,8 +71,8 @@ export interface StreamEngine {
   publish(stream: string, drafts: readonly EventDraft[], executor?: SqlExecutor): Promise<string[]>;
   /** @throws InvalidOptionsError for a cursor that is none. */
   read(stream: string, request: ReadRequest): Promise<EventPage>;
-  /** Makes the group if need be. @param attempts how often an event of it is delivered, at most; kept. */
-  subscribe(stream: string, group: string, from: 'start' | 'end', attempts?: number): Promise<Group>;
+  /** Makes the group if need be; its settings are kept. */
+  subscribe(stream: string, group: string, from: 'start' | 'end', settings?: GroupSettings): Promise<Group>;
   /** Whether there was one. */
   unsubscribe(stream: string, group: string): Promise<boolean>;
   /** By name; those of a stream, or one. Exact up to some thousands, beyond that an estimate. */

@@ -34,8 +34,8 @@ export interface ClaimedRun {
   readonly lease: Lease;
   /** Of an event's first run: it comes with a batch and has no row of its own. */
   readonly event?: EventRecord;
-  /** Of a batch that is one run: its events. */
-  readonly events?: readonly EventRecord[];
+  /** Of a batch that is one run. */
+  readonly batch?: Batch;
 }
 
 /** What a run of an event has as options: what it has beside type and data. */
@@ -99,6 +99,19 @@ export interface Batch {
   readonly key: string;
   readonly lease: Lease;
   readonly events: readonly EventRecord[];
+  /** Of the first event, where it holds up the others: it was delivered before. */
+  readonly tries: EventTries | null;
+}
+
+/** What is kept of an event that holds up its stream. */
+export interface EventTries {
+  /** The attempt that is next. */
+  readonly attempt?: number;
+  readonly errors?: readonly AttemptError[];
+  /** How often it was lost with its process. */
+  readonly lost?: number;
+  /** So many events, this one the first, are delivered one by one: one of them has made its batch fail. */
+  readonly single?: number;
 }
 
 export interface BatchClaim {
@@ -108,6 +121,8 @@ export interface BatchClaim {
   readonly running: readonly string[];
   /** Whether there is more. */
   readonly more: boolean;
+  /** Milliseconds until it is worth another look, though nothing is published; null: nothing is known of that. */
+  readonly lookIn: number | null;
 }
 
 /** What follows from a run that does not simply complete. */
@@ -123,15 +138,26 @@ export interface FollowUp {
   /** Attempts charged. */
   readonly charge?: 0 | 1;
   readonly error?: AttemptError;
-  /** Of the first run of an event, which has no entry to be copied: where it stands, and the attempts it has. */
+  /** Of an event of a batch, which has no entry to be copied: where it stands, and what was tried. */
   readonly event?: {
     readonly stream: number;
     readonly txid: string;
-    readonly attempts: number;
     readonly cursor: string;
+    readonly attempt: number;
+    readonly attempts: number;
+    readonly errors: readonly AttemptError[];
   };
-  /** Of a batch that is one run: its lease's number. What follows, follows for each of its events. */
+  /** Of a batch: its lease's number. What follows, follows for each of its events, or as `rewind` says. */
   readonly batch?: string;
+  /** Where the order of its events counts: the position moves back behind `after` (a cursor; null: where the batch began). */
+  readonly rewind?: {
+    readonly after: string | null;
+    readonly delay: number;
+    /** Of the event that is next then. */
+    readonly tries: EventTries | null;
+  };
+  /** The batch's lane. */
+  readonly lane?: number;
 }
 
 /** How one run ended. */

@@ -68,7 +68,7 @@ export class JobRun implements ActiveRun, JobSource {
 
   /** Whether it came from a stream, in the order of the log: it waits here for its turn, however long. */
   get inBatch(): boolean {
-    return this.claimed.event !== undefined || this.claimed.events !== undefined;
+    return this.claimed.event !== undefined || this.claimed.batch !== undefined;
   }
 
   /** Why its signal was aborted, if it was. */

@@ -1,4 +1,4 @@
-import type { Refusal, RunOutcome } from '../engine/worker-engine.interface.js';
+import type { FollowUp, Refusal, RunOutcome } from '../engine/worker-engine.interface.js';
 import type { Log } from '../utils/log.js';
 import { isOutage } from '../errors/database-unavailable.error.js';
 import { pause, retryPause } from '../utils/pause.js';
@@ -15,6 +15,8 @@ export interface Settled {
   readonly run: JobRun;
   /** What its handler threw. */
   readonly thrown?: unknown;
+  /** What should follow from the run, whatever is written. */
+  readonly followUp?: FollowUp | undefined;
   readonly outcome: RunOutcome;
 }
 

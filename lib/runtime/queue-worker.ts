@@ -59,6 +59,7 @@ export class QueueWorker {
   readonly #claimer: Claimer;
   readonly #batches: BatchClaimer | undefined;
   readonly #due: DueTimer;
+  readonly #streamDue: DueTimer;
   readonly #again: LookAgain;
   readonly #stopping = new AbortController();
   #lanes: Set<number> | 'all' = 'all';
@@ -82,6 +83,7 @@ export class QueueWorker {
       this.#promote = true;
       this.#schedule();
     });
+    this.#streamDue = new DueTimer(() => this.look([STREAM_LANE]));
     this.#again = new LookAgain(
       () => deps.pollInterval(),
       (lanes) => this.look(lanes),
@@ -151,6 +153,7 @@ export class QueueWorker {
     clearTimeout(this.#poll);
     clearTimeout(this.#handBackTimer);
     this.#due.stop();
+    this.#streamDue.stop();
     this.#again.stop();
     executor.handBackWaiting();
     await this.#cycle;
@@ -272,8 +275,9 @@ export class QueueWorker {
     this.#stream = false;
     this.#again.claiming();
     try {
-      const { batch, at, running, more } = await this.#batches!.take();
+      const { batch, at, running, more, lookIn } = await this.#batches!.take();
       this.#deps.onTime(at);
+      if (lookIn !== null) this.#streamDue.in(lookIn);
       this.#stream ||= more;
       this.#again.claimed(running, STREAM_ONLY);
       const stopping = this.#stopping.signal.aborted;

@@ -23,7 +23,8 @@ import type { Slots } from './slots.js';
 import { reportOutcome } from './report-outcome.js';
 import { storableResult } from './storable-result.js';
 import { runOfBatch, runOfEvent } from './streams/batch-runs.js';
-import { OpenBatches } from './streams/open-batches.js';
+import { type OpenBatch, OpenBatches } from './streams/open-batches.js';
+import { rewindWhole } from './streams/rewind.js';
 import type { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 
@@ -55,6 +56,8 @@ export interface GroupStream {
   readonly attempts: number;
   /** Whether a batch is one run. */
   readonly whole: boolean;
+  /** Whether an event that is retried holds up what follows. */
+  readonly inOrder: boolean;
 }
 
 /**
@@ -90,7 +93,7 @@ export class RunExecutor implements RunContext {
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
     });
-    this.#batches = new OpenBatches((run) => this.#write(run, null, undefined));
+    this.#batches = new OpenBatches(({ run, followUp }) => this.#write(run, null, followUp));
   }
 
   /** Runs this process holds: begun, waiting for a place, or ended and not written yet. */
@@ -135,24 +138,33 @@ export class RunExecutor implements RunContext {
 
   /** @param start as of `take()`. */
   takeBatch(batch: Batch, start = true): void {
-    const { attempts, whole } = this.#deps.stream!;
+    const { attempts, whole, inOrder } = this.#deps.stream!;
     const now = performance.now();
     const of = runOfBatch(batch, attempts);
     const { slots, handler } = this.#deps.routes.of(of.name);
     const run = new JobRun(of, slots, handler, now, this);
-    if (whole) slots.push(run);
-    else this.#takeEvents(batch, run, attempts, now);
+    const open = whole ? undefined : this.#batches.open(run, batch, inOrder);
+    if (open === undefined) slots.push(run);
+    else for (const event of batch.events) this.#takeEvent(runOfEvent(event, batch, attempts, inOrder), open, now);
     this.#turnBegan = now;
     if (start) this.#pump();
   }
 
-  #takeEvents(batch: Batch, run: JobRun, attempts: number, now: number): void {
-    const open = this.#batches.open(run, batch.events.length);
-    for (const event of batch.events) {
-      const { slots, handler } = this.#deps.routes.of(event.type);
-      const one = new JobRun(runOfEvent(event, batch, attempts), slots, handler, now, this);
-      one.batch = open;
-      slots.push(one);
+  #takeEvent(claimed: ClaimedRun, batch: OpenBatch, now: number): void {
+    const { slots, handler } = this.#deps.routes.of(claimed.name);
+    const run = new JobRun(claimed, slots, handler, now, this);
+    run.batch = batch;
+    slots.push(run);
+  }
+
+  /** What of a batch has not begun is not begun: it is delivered again. */
+  #leave(batch: OpenBatch): void {
+    for (const slots of this.#deps.routes.slots) {
+      for (const run of slots.all) {
+        if (run.batch !== batch || run.settled || run.startedAt > 0) continue;
+        run.settled = true;
+        this.#batches.ended(batch);
+      }
     }
   }
 
@@ -349,39 +361,75 @@ export class RunExecutor implements RunContext {
     run.settled = true;
     clearTimeout(run.timer);
     this.#write(run, output, followUp, thrown);
+    // whether its transaction was committed decides what comes next: it keeps its place until that is known
+    if (!isVerified(run)) this.#end(run);
+  }
+
+  #end(run: JobRun): void {
     run.slots.end(run, performance.now() - run.startedAt);
     this.#pump();
     this.onRoom();
   }
 
   #write(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
-    if (run.batch !== undefined && followUp === undefined) {
+    const { batch } = run;
+    if (batch !== undefined && followUp === undefined) {
       // its batch's end is its own
-      this.#batches.ended(run.batch);
+      this.#batches.ended(batch);
+      return;
+    }
+    if (batch?.inOrder === true && followUp!.state !== 'f' && !run.completedInTransaction) {
+      batch.resumeAt(run, followUp!);
+      this.#leave(batch);
+      this.#batches.ended(batch);
       return;
     }
     const { key, run: number, lease } = run.claimed;
     const ran = run.startedAt === 0 ? 0 : performance.now() - run.startedAt;
-    const what = followUp && { ...followUp, ...this.#origin(run) };
-    this.#writer.add({ run, thrown, outcome: { key, run: number, lease, ran, output, followUp: what } });
+    const what = followUp && this.#following(run, followUp);
+    this.#writer.add({ run, thrown, followUp, outcome: { key, run: number, lease, ran, output, followUp: what } });
   }
 
-  /** Where what follows is to be copied from, when the run has no row of its own. */
-  #origin({ claimed: { event, events, lease, maxAttempts } }: JobRun): Pick<FollowUp, 'event' | 'batch'> | undefined {
-    if (events !== undefined) return { batch: lease.n };
-    if (event === undefined) return undefined;
+  /** What follows, and where it is to be copied from when the run has no row of its own. */
+  #following(run: JobRun, followUp: FollowUp): FollowUp {
+    const { event, batch, lease, maxAttempts } = run.claimed;
+    const { stream } = this.#deps;
+    if (batch !== undefined) {
+      if (followUp.rewind !== undefined) return followUp;
+      return stream!.inOrder && followUp.state !== 'f'
+        ? rewindWhole(batch, run, followUp)
+        : { ...followUp, batch: lease.n };
+    }
+    if (event === undefined) return followUp;
+    // it is asked whether it has ended; what follows is the batch's
+    if (isVerified(run) && followUp.state !== 'f') return { state: 'm' };
     const { txid, cursor } = event;
-    return { event: { stream: this.#deps.stream!.id, txid, cursor, attempts: maxAttempts } };
+    const { attempt, errors } = run.claimed;
+    return { ...followUp, event: { stream: stream!.id, txid, cursor, attempt, errors, attempts: maxAttempts } };
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
     this.#freePlace(settled.run);
-    if (settled.run.batch !== undefined) this.#batches.ended(settled.run.batch);
-    if (settled.run.claimed.events !== undefined) this.onBatchEnded();
+    const { batch } = settled.run;
+    if (batch !== undefined) {
+      const isOver = refusal !== undefined || settled.followUp?.state === 'f';
+      if (isVerified(settled.run) && !isOver) {
+        batch.resumeAt(settled.run, settled.followUp!);
+        this.#leave(batch);
+      }
+      this.#batches.ended(batch);
+      if (isVerified(settled.run)) this.#end(settled.run);
+    }
+    if (settled.run.claimed.batch !== undefined) this.onBatchEnded();
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
     reportOutcome(settled, refusal, this.#deps.log);
   }
+}
+
+/** An event that holds up others and was completed in a transaction: what comes next depends on whether that was committed. */
+function isVerified(run: JobRun): boolean {
+  return run.batch?.inOrder === true && run.completedInTransaction;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -153,8 +153,8 @@ export class QueueRuntime {
     try {
       const ids = await Promise.all(ofQueues.map(({ queue }) => engine.ensureQueue(queue)));
       const subscribed = await Promise.all(
-        groups.map(({ stream, group: name, options: { startFrom, attempts } }) =>
-          streams.subscribe(stream, name, startFrom, attempts),
+        groups.map(({ stream, group: name, options: { startFrom, attempts, hold } }) =>
+          streams.subscribe(stream, name, startFrom, { attempts, hold }),
         ),
       );
       await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
@@ -205,7 +205,12 @@ export class QueueRuntime {
     const executor = new RunExecutor({
       ...shared,
       limits,
-      stream: of && { id: of.streamId, attempts: of.options.attempts, whole: of.whole },
+      stream: of && {
+        id: of.streamId,
+        attempts: of.options.attempts,
+        whole: of.whole,
+        inOrder: of.options.hold === 'stream',
+      },
       databaseNow: () => performance.now() + this.#clockOffset,
     });
     const pollInterval = Math.min(

@@ -93,7 +93,7 @@ export async function nack(
   { id, txid, cursor }: EventRecord,
   followUp: FollowUp = { state: 'r', charge: 1, delay: 60_000, error: { message: 'no' } },
 ): Promise<Refusal[]> {
-  const event = { stream: group.streamId, txid, attempts: 6, cursor };
+  const event = { stream: group.streamId, txid, cursor, attempt: 1, attempts: 6, errors: [] };
   return worker.session.work.finish(
     worker.id,
     group.id,

@@ -94,7 +94,9 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
 
   async rotate(ring: string): Promise<boolean> {
     const kept =
-      { entry: `+ ${this.#s}.shortest_retention()`, event: `+ ${this.#s}.shortest_kept()` }[ring as string] ?? '';
+      ({ entry: `+ ${this.#s}.shortest_retention()`, event: `+ ${this.#s}.shortest_kept()` } as Record<string, string>)[
+        ring
+      ] ?? '';
     return this.#unlessBusy(
       async () =>
         (

@@ -126,7 +126,7 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, 
     try {
       const rows = await this.#adopting<BatchRow>(
         {
-          text: `select n, job_id, at_s0, at_s1, ${EVENT_COLUMNS}, status
+          text: `select n, job_id, at_s0, at_s1, ${EVENT_COLUMNS}, tries, look_in, status
 from ${this.#connection.names.schema}.take_batch($1, $2, $3, $4, $5, $6, $7)`,
         },
         [groupId, worker, claimNo, limit, maxBytes, alone, again],

@@ -1,16 +1,41 @@
 import type { EventRecord } from '../../engine/stream-engine.interface.js';
-import type { Batch, ClaimedRun } from '../../engine/worker-engine.interface.js';
-
-/** What a batch and its events have in common as runs: the first, with nothing behind it. */
-const FIRST = { run: 1, attempt: 1, options: null, errors: [] } as const;
+import type { Batch, ClaimedRun, EventTries } from '../../engine/worker-engine.interface.js';
 
 /** The batch as one run: what its outcome is written under. */
-export function runOfBatch({ key, lease, events }: Batch, attempts: number): ClaimedRun {
-  return { ...FIRST, key, maxAttempts: attempts, name: '', data: 'null', createdAt: 0, lease, events };
+export function runOfBatch(batch: Batch, attempts: number): ClaimedRun {
+  const { key, lease, tries } = batch;
+  return {
+    key,
+    run: 1,
+    ...delivery(tries),
+    maxAttempts: attempts,
+    name: '',
+    data: 'null',
+    options: null,
+    createdAt: 0,
+    lease,
+    batch,
+  };
 }
 
-/** One of its events as a run of its own. */
-export function runOfEvent(event: EventRecord, { lease }: Batch, attempts: number): ClaimedRun {
+/** One of its events as a run of its own: the first, or its batch's number where the event may be in many. */
+export function runOfEvent(event: EventRecord, batch: Batch, attempts: number, inOrder: boolean): ClaimedRun {
   const { id, type, data, publishedAt } = event;
-  return { ...FIRST, key: id, maxAttempts: attempts, name: type, data, createdAt: publishedAt, lease, event };
+  const { lease, tries, events } = batch;
+  return {
+    key: id,
+    run: inOrder ? Number(lease.n) : 1,
+    ...delivery(event === events[0] ? tries : null),
+    maxAttempts: attempts,
+    name: type,
+    data,
+    options: null,
+    createdAt: publishedAt,
+    lease,
+    event,
+  };
+}
+
+function delivery(tries: EventTries | null): Pick<ClaimedRun, 'attempt' | 'errors'> {
+  return { attempt: tries?.attempt ?? 1, errors: tries?.errors ?? [] };
 }

@@ -5,7 +5,7 @@ import { LoggedEvent } from '../../streams/logged-event.js';
 
 /** The event that a run is of: at its first delivery as the batch has it, later as the job that it became. */
 export function eventOfRun(stream: string, claimed: ClaimedRun): StreamEvent {
-  if (claimed.event !== undefined) return new LoggedEvent(stream, claimed.event, 0);
+  if (claimed.event !== undefined) return new LoggedEvent(stream, claimed.event, claimed.attempt - 1);
   const { key, name, data, options, createdAt, attempt } = claimed;
   const record: EventRecord = {
     id: key,
@@ -22,5 +22,7 @@ export function eventOfRun(stream: string, claimed: ClaimedRun): StreamEvent {
 
 /** The events of a run of a whole batch: all of them at the first delivery, later each by itself. */
 export function eventsOfRun(stream: string, claimed: ClaimedRun): StreamEvent[] {
-  return claimed.events?.map((record) => new LoggedEvent(stream, record, 0)) ?? [eventOfRun(stream, claimed)];
+  const { batch, attempt } = claimed;
+  if (batch === undefined) return [eventOfRun(stream, claimed)];
+  return batch.events.map((record, i) => new LoggedEvent(stream, record, i === 0 ? attempt - 1 : 0));
 }

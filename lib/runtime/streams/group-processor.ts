@@ -31,9 +31,9 @@ export function groupProcessors(definitions: readonly StreamConsumerDefinition[]
 
 function groupProcessor(queue: string, definitions: readonly StreamConsumerDefinition[]): GroupDefinition {
   const [{ stream, group, options }] = definitions as [StreamConsumerDefinition];
-  const bind = ({ label, run }: StreamEventHandler): JobHandler => ({
-    label,
-    run: (_job, of) => run(eventOfRun(stream, of.claimed), new ConsumerContext(group, of)),
+  const bind = (handler: StreamEventHandler): JobHandler => ({
+    label: handler.label,
+    run: (_job, of) => handler.run(eventOfRun(stream, of.claimed), new ConsumerContext(group, of)),
   });
   const handlers = new Map<string, JobHandler>();
   for (const { handlers: own } of definitions) for (const [type, handler] of own) handlers.set(type, bind(handler));

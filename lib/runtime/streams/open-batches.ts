@@ -1,16 +1,39 @@
+import type { EventRecord } from '../../engine/stream-engine.interface.js';
+import type { Batch, FollowUp } from '../../engine/worker-engine.interface.js';
 import type { JobRun } from '../job-run.js';
+import { rewindTo } from './rewind.js';
 
 /** A batch whose events are worked off one by one. */
 export class OpenBatch {
   /** What its outcome is written under. */
   readonly run: JobRun;
+  readonly batch: Batch;
+  /** Whether its events hold each other up. */
+  readonly inOrder: boolean;
   left: number;
   /** Whether it is another process's by now. */
   taken = false;
+  #resumeAt = Infinity;
+  #followUp: FollowUp | undefined;
 
-  constructor(run: JobRun, events: number) {
+  constructor(run: JobRun, batch: Batch, inOrder: boolean) {
     this.run = run;
-    this.left = events;
+    this.batch = batch;
+    this.inOrder = inOrder;
+    this.left = batch.events.length;
+  }
+
+  /** What is delivered next begins with this event, the first of those that were said. */
+  resumeAt(run: JobRun, followUp: FollowUp): void {
+    const index = this.batch.events.indexOf(run.claimed.event as EventRecord);
+    if (index >= this.#resumeAt) return;
+    this.#resumeAt = index;
+    this.#followUp = rewindTo(this.batch, index, run, followUp);
+  }
+
+  /** What follows from its end: nothing, or that the position moves back into it. */
+  get followUp(): FollowUp | undefined {
+    return this.#followUp;
   }
 }
 
@@ -21,16 +44,16 @@ export class OpenBatch {
  */
 export class OpenBatches {
   readonly #open = new Map<string, OpenBatch>();
-  readonly #end: (run: JobRun) => void;
+  readonly #end: (batch: OpenBatch) => void;
 
-  constructor(end: (run: JobRun) => void) {
+  constructor(end: (batch: OpenBatch) => void) {
     this.#end = end;
   }
 
-  open(run: JobRun, events: number): OpenBatch {
-    const batch = new OpenBatch(run, events);
-    this.#open.set(run.claimed.key, batch);
-    return batch;
+  open(run: JobRun, batch: Batch, inOrder: boolean): OpenBatch {
+    const open = new OpenBatch(run, batch, inOrder);
+    this.#open.set(batch.key, open);
+    return open;
   }
 
   has(key: string): boolean {
@@ -41,7 +64,7 @@ export class OpenBatches {
   ended(batch: OpenBatch): void {
     batch.left--;
     if (batch.left > 0) return;
-    this.#open.delete(batch.run.claimed.key);
-    if (!batch.taken) this.#end(batch.run);
+    this.#open.delete(batch.batch.key);
+    if (!batch.taken) this.#end(batch);
   }
 }

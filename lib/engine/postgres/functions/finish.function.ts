@@ -86,7 +86,7 @@ $fn$`;
 
 /**
  * What follows from runs that ended without completing: the next run, delayed or appended, or the dead letter. Of a batch (its
- * lease's number is in `batch`) it follows for each of its events.
+ * lease's number is in `batch`) it follows for each of its events, or the position moves back into it (`rewind`).
  */
 export const follow = ({ schema: s, channel }: SchemaNames): string => `
 create or replace function ${s}.follow(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns void
@@ -100,6 +100,11 @@ begin
     select d.job_id, d.run, x.how from unnest(_ended, _ended_runs) d (job_id, run)
      cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x where x.how ? 'batch'
   loop
+    if _batch.how ? 'rewind' then
+      perform ${s}.rewind_batch(_queue_id, (_batch.how->>'lane')::int, (_batch.how->>'batch')::bigint, _batch.how #>> '{rewind,after}',
+        (_batch.how #>> '{rewind,delay}')::float8, nullif(_batch.how #> '{rewind,tries}', 'null'));
+      continue;
+    end if;
     select b.lanes into _lanes from ${s}.scatter_batch(_queue_id, (_batch.how->>'batch')::bigint,
       (select r.state from ${s}.result r where r.queue_id = _queue_id and r.job_id = _batch.job_id and r.run = _batch.run limit 1), _batch.how) b;
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_lanes) l;
@@ -172,9 +177,10 @@ begin
      (select f.txid, f.queue_id, f.lane, f.job_id, f.created_at, f.run, f.attempt, f.max_attempts, f.lost, f.name, f.payload, f.options, f.meta
         from ${s}.entry f where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1)
      union all
-     (select v.txid, _queue_id, 0, v.event_id, v.published_at, 1, 1::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${eventOptions('v', `x.how->'event'->>'cursor'`)}, null
+     (select v.txid, _queue_id, 0, v.event_id, v.published_at, d.run, (x.how->'event'->>'attempt')::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${eventOptions('v', `x.how->'event'->>'cursor'`)},
+             case when jsonb_array_length(x.how->'event'->'errors') > 0 then jsonb_build_object('errors', x.how->'event'->'errors') end
         from ${s}.event v
-       where d.run = 1 and v.stream_id = (x.how->'event'->>'stream')::int and v.txid = (x.how->'event'->>'txid')::xid8 and v.event_id = d.job_id limit 1)
+       where v.stream_id = (x.how->'event'->>'stream')::int and v.txid = (x.how->'event'->>'txid')::xid8 and v.event_id = d.job_id limit 1)
      limit 1) e
    where x.how->_way is not null
    order by e.txid, e.job_id;

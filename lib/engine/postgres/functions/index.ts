@@ -46,10 +46,11 @@ import { publish, publishEvents, publishEventsAndWake } from './streams/publish-
 import { readEvents } from './streams/read-events.function.js';
 import { countAfter, readStream } from './streams/read-stream.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
+import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
 import { scatterBatch } from './streams/scatter-batch.function.js';
 import { groupId, moveCursor, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { shortestKept, streamFloors } from './streams/stream-floors.function.js';
-import { batchEvents, takeBatch } from './streams/take-batch.function.js';
+import { batchEvents, batchPlaces, takeBatch } from './streams/take-batch.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
 import { updateData } from './update-data.function.js';
 import { windowIntervals } from './window-intervals.function.js';
@@ -97,8 +98,11 @@ export function functions(names: SchemaNames): string[] {
     groupId,
     readEvents,
     batchEvents,
+    batchPlaces,
     takeBatch,
     scatterBatch,
+    rewindBatch,
+    rewindLost,
     readStream,
     countAfter,
     seek,

@@ -17,7 +17,8 @@ const LOCKED_FOR = 10;
  * - `since`: only what it claimed from then on. Most of what a process held it had just claimed; finding what it had held
  *   for long takes a look at all the leases there are.
  *
- * - A batch of a stream is scattered: its events go on one by one, as what was lost once.
+ * - A batch of a stream is scattered: its events go on one by one, as what was lost once. Where their order counts, the
+ *   group's position moves back into it.
  *
  * - One process at a time; for another it looks as if a run were locked.
  *
@@ -32,7 +33,7 @@ declare
   _l record; _e record; _b record;
   _entry_seg smallint;
   _most int; _found int := 0; _lane int; _inserted int; _times int; _gone int; _lanes int[] := '{}';
-  _died boolean;
+  _died boolean; _in_order boolean; _dead bigint;
 begin
   lost := '{}'; stalled := '{}'; locked := 0; more := false;
   if not pg_try_advisory_xact_lock(${s}.lock_key('recover', _worker::text)) then
@@ -41,7 +42,7 @@ begin
   end if;
   perform set_config('lock_timeout', '${LOCKED_FOR}', true);
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
-  select coalesce((w.max_stalled->>q.name)::int, 2) into _most
+  select coalesce((w.max_stalled->>q.name)::int, 2), coalesce(q.settings->>'hold', '') = 'stream' into _most, _in_order
     from ${s}.queue q left join ${s}.worker w on w.worker = _worker where q.queue_id = _queue_id;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
   for _l in
@@ -65,7 +66,9 @@ begin
       insert into ${s}.result_${i} (queue_id, job_id, run, state) values (_queue_id, _l.job_id, _l.run, 'l') on conflict do nothing;
       get diagnostics _inserted = row_count;`,
       )}
-      if _l.is_batch and _inserted = 1 then
+      if _l.is_batch and _inserted = 1 and _in_order then
+        _dead := ${s}.rewind_lost(_queue_id, _l.lane, _l.n, _most);
+      elsif _l.is_batch and _inserted = 1 then
         _b := ${s}.scatter_batch(_queue_id, _l.n, 'l', case when _most > 0 then '{"lost": true}'::jsonb
             else '{"reason": "stalled", "error": {"message": "The event stalled: its process was gone before it ended"}}' end);
       end if;
@@ -74,6 +77,11 @@ begin
       continue;
     end;
     continue when _inserted = 0;
+    if _l.is_batch and _in_order then
+      stalled := stalled || array_remove(array[_dead::text], null);
+      _lanes := _lanes || _l.lane;
+      continue;
+    end if;
     if _l.is_batch then
       if _most > 0 then
         lost := lost || _b.events::text[];

@@ -1,10 +1,12 @@
-import { type BatchClaim, STREAM_LANE } from '../../worker-engine.interface.js';
+import { type BatchClaim, type EventTries, STREAM_LANE } from '../../worker-engine.interface.js';
 import { type EventRow, unpackEvents } from './event-packing.js';
 
 /** One row of take_batch(): a stretch of the batch's events; the last one has a status only. */
 export interface BatchRow extends EventRow {
   readonly n: string | null;
   readonly job_id: string;
+  readonly tries: EventTries | null;
+  readonly look_in: number | null;
   readonly status: string | null;
 }
 
@@ -15,7 +17,8 @@ interface Status {
 }
 
 export function unpackBatch(rows: readonly BatchRow[], claimNo: number): BatchClaim {
-  const { at, running, open } = JSON.parse(rows.at(-1)!.status!) as Status;
+  const last = rows.at(-1)!;
+  const { at, running, open } = JSON.parse(last.status!) as Status;
   const [first] = rows as [BatchRow];
   const batch =
     first.n === null
@@ -24,6 +27,7 @@ export function unpackBatch(rows: readonly BatchRow[], claimNo: number): BatchCl
           key: first.job_id,
           lease: { lane: STREAM_LANE, n: first.n, claimNo },
           events: rows.slice(0, -1).flatMap(unpackEvents),
+          tries: last.tries ?? first.tries,
         };
-  return { batch, at, running, more: open.length > 0 };
+  return { batch, at, running, more: open.length > 0, lookIn: last.look_in };
 }

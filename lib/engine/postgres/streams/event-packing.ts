@@ -6,14 +6,16 @@ import { writeCursor } from './cursor.js';
 /** The arguments of publish_events() after the stream. */
 export function packEvents(drafts: readonly EventDraft[]): (string | null)[] {
   const [{ type }] = drafts as [EventDraft];
-  const pack = (values: readonly (string | null)[]): string | null =>
-    values.every((value) => value === null) ? null : values.map((value) => value ?? '').join(PACK_SEPARATOR);
   return [
     drafts.every((draft) => draft.type === type) ? type : drafts.map((draft) => draft.type).join(PACK_SEPARATOR),
     pack(drafts.map(({ key }) => key)),
     pack(drafts.map(({ headers }) => headers)),
     drafts.map(({ data }) => data).join(PACK_SEPARATOR),
   ];
+}
+
+function pack(values: readonly (string | null)[]): string | null {
+  return values.every((value) => value === null) ? null : values.map((value) => value ?? '').join(PACK_SEPARATOR);
 }
 
 /** A row of read_events() or take_batch(): a stretch of events, packed. What all have in common stands there once. */

@@ -7,6 +7,7 @@ import type {
   EventPage,
   EventRecord,
   Group,
+  GroupSettings,
   ReadFrom,
   ReadRequest,
   StreamEngine,
@@ -60,11 +61,11 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
     return { events, cursor: writeCursor({ s0: last.s0, s1: last.s1, place }), more: place !== null };
   }
 
-  async subscribe(stream: string, group: string, from: 'start' | 'end', attempts?: number): Promise<Group> {
+  async subscribe(stream: string, group: string, from: 'start' | 'end', settings: GroupSettings = {}): Promise<Group> {
     const streamId = await this.#streams.ensure(stream);
     const [row] = await this.#query<{ group_id: number; is_new: boolean }>(
       `select group_id, is_new from ${this.#s}.subscribe($1, $2, $3, $4)`,
-      [streamId, group, from, attempts ?? null],
+      [streamId, group, from, JSON.stringify(settings)],
     );
     return { id: row!.group_id, streamId, isNew: row!.is_new };
   }

@@ -32,10 +32,7 @@ begin
   if not found then
     return;
   end if;
-  select array_agg(e.id), array_agg(e.txid), array_agg(concat(b.at_s0, '/', b.at_s1, '/', e.txid, '/', e.id)) into _ids, _txids, _cursors
-    from ${s}.batch_events(_group_id, _n) b
-   cross join lateral unnest(b.ids::bigint[], case when b.txids like '{%' then b.txids::xid8[] end) u (id, txid)
-   cross join lateral (select u.id, coalesce(u.txid, case when b.txids not like '{%' then b.txids::xid8 end) as txid) e;
+  select array_agg(e.id), array_agg(e.txid), array_agg(e.cursor) into _ids, _txids, _cursors from ${s}.batch_places(_group_id, ${STREAM_LANE}, _n) e;
   ${perSegment(
     '_result_seg',
     (i) => `

@@ -23,7 +23,7 @@ begin
      order by e.txid, e.event_id limit 1;
     _s0 := null; _pos_txid := _first.txid; _pos_id := _first.event_id - 1;
   end if;
-  perform ${s}.move_cursor(_group_id, _s0, _s1, _pos_txid, _pos_id);
+  perform ${s}.move_cursor(_group_id, ${STREAM_LANE}, _s0, _s1, _pos_txid, _pos_id);
 end
 $fn$`;
 

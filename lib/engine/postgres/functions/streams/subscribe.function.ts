@@ -5,10 +5,11 @@ import { groupName } from './names.js';
 
 /**
  * The group of a stream, made on first use: from the `start` of what is kept, or the `end`: what is committed from now on.
- * Alone in its transaction. `attempts`: how often an event of it is delivered, which is kept.
+ * Alone in its transaction. `settings` are kept: attempts, how often an event is
+ * delivered, and hold, what waits meanwhile.
  */
 export const subscribe = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.subscribe(_stream_id int, _group text, _from text, _attempts int default null, out group_id int, out is_new boolean)
+create or replace function ${s}.subscribe(_stream_id int, _group text, _from text, _settings jsonb default '{}', out group_id int, out is_new boolean)
 language plpgsql as $fn$
 #variable_conflict use_variable
 declare
@@ -25,12 +26,11 @@ begin
     on conflict (name) do nothing returning queue_id into group_id;
     if found then
       is_new := true;
-      perform ${s}.move_cursor(group_id, null, case _from when 'start' then '1:1:' else _now end, null, null);
+      perform ${s}.move_cursor(group_id, ${STREAM_LANE}, null, case _from when 'start' then '1:1:' else _now end, null, null);
       exit;
     end if;
   end loop;
-  update ${s}.queue q set settings = jsonb_set(q.settings, '{attempts}', to_jsonb(_attempts))
-   where q.queue_id = group_id and _attempts is not null and (q.settings->>'attempts')::int is distinct from _attempts;
+  update ${s}.queue q set settings = q.settings || _settings where q.queue_id = group_id and not q.settings @> _settings;
 end
 $fn$`;
 
@@ -50,19 +50,25 @@ begin
 end
 $fn$`;
 
-/** Appends a cursor of a group: what it reads next comes after it. Whoever moves one that is there holds the group's lock. */
+/**
+ * Appends a cursor of a group: what it reads next comes after it, and not before `due`. Whoever moves one that is there holds
+ * the group's lock.
+ */
 export const moveCursor = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.move_cursor(_group_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint) returns void
+create or replace function ${s}.move_cursor(
+  _group_id int, _lane int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint,
+  _due timestamptz default null, _tries jsonb default null
+) returns void
 language plpgsql set enable_seqscan = off as $fn$
 declare
   _segment smallint := ${currentSegment(s, 'lease')};
-  _n bigint := coalesce((select l.n from ${s}.lease l where l.queue_id = _group_id and l.lane = ${STREAM_LANE} order by l.n desc limit 1), 0);
+  _n bigint := coalesce((select l.n from ${s}.lease l where l.queue_id = _group_id and l.lane = _lane order by l.n desc limit 1), 0);
 begin
   ${perSegment(
     '_segment',
     (i) => `
-  insert into ${s}.lease_${i} (queue_id, lane, n, s0, s1, pos_txid, pos_job)
-  values (_group_id, ${STREAM_LANE}, _n + 1, _s0, _s1, _pos_txid, _pos_id);`,
+  insert into ${s}.lease_${i} (queue_id, lane, n, s0, s1, pos_txid, pos_job, due_until, tries)
+  values (_group_id, _lane, _n + 1, _s0, _s1, _pos_txid, _pos_id, _due, _tries);`,
   )}
 end
 $fn$`;

@@ -5,6 +5,9 @@ import { STREAM_LANE } from '../../../worker-engine.interface.js';
 /** In-progress transactions in a cursor's snapshot beyond which a look that found nothing is saved, as claim() does. */
 const MANY_RUNNING = 8;
 
+/** When a position that another process holds is looked at again: ms. */
+const BUSY_PAUSE = 1_000;
+
 const EVENTS = 'ids, txids, published, types, keys, headers, payloads';
 
 /**
@@ -15,19 +18,22 @@ const EVENTS = 'ids, txids, published, types, keys, headers, payloads';
  * - A batch has `limit` events at most, and all that was read, one at least. Nothing is written when there is none.
  * - `alone`: not while an earlier batch of the group is open: its events leave one batch after the other.
  *
+ * - Events of which one has made its batch fail, or ended its process, come one by one.
+ *
  * Returns the events in rows, and a last row without any that has the database's time, what was in progress, and whether
- * there is more.
+ * there is more; `look_in`: ms until the position is due, or until it may be free; `tries`: of the first event.
  */
 export const takeBatch = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.take_batch(
   _group_id int, _worker uuid, _claim_no bigint, _limit int, _max_bytes bigint, _alone boolean, _again boolean
 ) returns table (
-  n bigint, job_id bigint, at_s0 text, at_s1 text, ids text, txids text, published text, types text, keys text, headers text, payloads text, status text
+  n bigint, job_id bigint, at_s0 text, at_s1 text, ids text, txids text, published text, types text, keys text, headers text, payloads text,
+  tries jsonb, look_in float8, status text
 ) language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
   _now pg_snapshot; _at timestamptz; _alive boolean; _paused boolean; _stream_id int; _result_seg smallint; _lease_seg smallint;
-  _c record; _e record; _batch bigint; _taken int := 0; _busy boolean := false;
+  _c record; _e record; _batch bigint; _tries jsonb; _taken int := 0; _busy boolean := false;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'take_batch() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
@@ -50,10 +56,10 @@ begin
     -- the newest of this worker: it claims one after the other
     return query select l.n, l.job_ids[1], b.at_s0::text, b.at_s1::text, ${EVENTS.split(', ')
       .map((column) => `b.${column}`)
-      .join(', ')}, null
+      .join(', ')}, l.tries, null::float8, null::text
       from (select l.* from ${s}.lease l where l.queue_id = _group_id and l.lane = ${STREAM_LANE} and l.worker = _worker and l.claim_no = _claim_no
         and cardinality(l.job_ids) = 1 limit 1) l
-     cross join lateral ${s}.batch_events(_group_id, l.n) b;
+     cross join lateral ${s}.batch_events(_group_id, ${STREAM_LANE}, l.n) b;
     if found then
       status := ${s}.claim_status(_group_id, _at, _now, array[${STREAM_LANE}], '{}', '{}', '{}');
       return next;
@@ -68,13 +74,18 @@ begin
     _busy := not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = _c.job_ids[1] and r.run = 1);
   end if;
   if _busy or _paused or _limit <= 0 or _c.due_until > _at then
+    look_in := case when _busy then ${BUSY_PAUSE} else date_part('epoch', _c.due_until - _at) * 1000 end;
     status := ${s}.claim_status(_group_id, _at, _now, '{}', '{}', '{}', '{}');
     return next;
     return;
   end if;
 
+  -- what holds up the others is the first of a cursor that was moved back; of a batch, what is left to be delivered one by one
+  _tries := case when _c.from_s1 is null then _c.tries
+    when (_c.tries->>'single')::int > 1 then jsonb_build_object('single', (_c.tries->>'single')::int - 1) end;
   n := _c.n + 1;
-  for _e in select * from ${s}.read_events(_stream_id, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _now, _limit, _max_bytes) loop
+  for _e in select * from ${s}.read_events(_stream_id, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _now,
+    case when _tries ? 'single' then 1 else _limit end, _max_bytes) loop
     exit when _e.taken = 0;
     _taken := _taken + _e.taken;
     if _batch is null then
@@ -88,16 +99,16 @@ begin
     ${perSegment(
       '_lease_seg',
       (i) => `
-    insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job)
+    insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job, tries)
     values (_group_id, ${STREAM_LANE}, _c.n + 1, _worker, _claim_no, _at, _e.s0, _e.s1, _e.pos_txid, _e.pos_id, _result_seg, array[_batch],
-            _c.s0, _c.s1, _c.pos_txid, _c.pos_job);`,
+            _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _tries);`,
     )}
   elsif pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1) and _c.s1::text <> _now::text
       and (select count(*) from pg_snapshot_xip(_c.s1)) > ${MANY_RUNNING} then
-    perform ${s}.move_cursor(_group_id, null, _now, null, null);
+    perform ${s}.move_cursor(_group_id, ${STREAM_LANE}, null, _now, null, null);
   end if;
   n := null; job_id := null; at_s0 := null; at_s1 := null; ids := null; txids := null; published := null; types := null; keys := null;
-  headers := null; payloads := null;
+  headers := null; payloads := null; tries := _tries;
   status := ${s}.claim_status(_group_id, _at, _now, case when _e.pos_txid is null then '{}' else array[${STREAM_LANE}] end, '{}', '{}', '{}');
   return next;
 end
@@ -105,15 +116,26 @@ $fn$`;
 
 /** A batch's events again, as they were handed out. */
 export const batchEvents = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.batch_events(_group_id int, _n bigint) returns table (
+create or replace function ${s}.batch_events(_group_id int, _lane int, _n bigint) returns table (
   at_s0 pg_snapshot, at_s1 pg_snapshot, ids text, txids text, published text, types text, keys text, headers text, payloads text
 ) language sql stable ${PINNED_PLAN} as $fn$
 select e.at_s0, e.at_s1, ${EVENTS.split(', ')
   .map((column) => `e.${column}`)
   .join(', ')}
   from (select l.*, q.stream_id from ${s}.lease l join ${s}.queue q on q.queue_id = l.queue_id
-    where l.queue_id = _group_id and l.lane = ${STREAM_LANE} and l.n = _n limit 1) l
+    where l.queue_id = _group_id and l.lane = _lane and l.n = _n limit 1) l
  cross join lateral ${s}.read_events(l.stream_id, l.from_s0, l.from_s1, l.from_txid, l.from_job, l.s1, 2147483647, 9223372036854775807,
    null, l.s0, l.s1, l.pos_txid, l.pos_job) e
  where e.taken > 0
+$fn$`;
+
+/** Where a batch's events stand, one by one in their order, each with the cursor behind it. */
+export const batchPlaces = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.batch_places(_group_id int, _lane int, _n bigint) returns table (id bigint, txid xid8, cursor text)
+language sql stable ${PINNED_PLAN} as $fn$
+select e.id, e.txid, concat(b.at_s0, '/', b.at_s1, '/', e.txid, '/', e.id)
+  from ${s}.batch_events(_group_id, _lane, _n) with ordinality b (at_s0, at_s1, ids, txids, published, types, keys, headers, payloads, i)
+ cross join lateral unnest(b.ids::bigint[], case when b.txids like '{%' then b.txids::xid8[] end) with ordinality u (id, txid, j)
+ cross join lateral (select u.id, coalesce(u.txid, case when b.txids not like '{%' then b.txids::xid8 end) as txid) e
+ order by b.i, u.j
 $fn$`;
