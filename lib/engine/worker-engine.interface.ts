@@ -8,6 +8,9 @@ export type HandledNames = Record<string, readonly string[] | null>;
 /** The lane number under which a group keeps its place in its stream: what its batches are leased under. */
 export const STREAM_LANE = -2147483647;
 
+/** Whether a lease is a batch's: where keys are held, slots of keys have lanes of their own, next to the stream's. */
+export const isStreamLane = (lane: number): boolean => lane >= STREAM_LANE && lane < STREAM_LANE + 100;
+
 /** A claim's hold on a lane: what its runs are finished under. */
 export interface Lease {
   readonly lane: number;
@@ -89,8 +92,6 @@ export interface BatchRequest {
   /** Events, at most. */
   readonly limit: number;
   readonly maxBytes: number;
-  /** Not while an earlier batch of the group is open. */
-  readonly alone: boolean;
 }
 
 /** Events of a stream that were handed out together: for the log, one run of a job of the group. */
@@ -101,6 +102,8 @@ export interface Batch {
   readonly events: readonly EventRecord[];
   /** Of the first event, where it holds up the others: it was delivered before. */
   readonly tries: EventTries | null;
+  /** Keys of which an event is being retried. */
+  readonly held: readonly string[];
 }
 
 /** What is kept of an event that holds up its stream. */
@@ -112,6 +115,8 @@ export interface EventTries {
   readonly lost?: number;
   /** So many events, this one the first, are delivered one by one: one of them has made its batch fail. */
   readonly single?: number;
+  /** Events behind it that have ended already. */
+  readonly skip?: readonly (string | number)[];
 }
 
 export interface BatchClaim {
@@ -127,8 +132,8 @@ export interface BatchClaim {
 
 /** What follows from a run that does not simply complete. */
 export interface FollowUp {
-  /** How the run ended: retried, postponed, handed back, dead. */
-  readonly state: 'r' | 'p' | 'm' | 'f';
+  /** How the run ended: retried, postponed, handed back, dead; or completed, with something that follows. */
+  readonly state: 'r' | 'p' | 'm' | 'f' | 'c';
   /** Milliseconds until the next run. */
   readonly delay?: number;
   /** Where the next run goes at once: its lane, its lane's front, its name's lane. */
@@ -158,6 +163,8 @@ export interface FollowUp {
   };
   /** The batch's lane. */
   readonly lane?: number;
+  /** Where keys are held, what becomes of the event's: it is held for it, the event is parked behind what holds it, or it is let go. */
+  readonly key?: { readonly hold: string } | { readonly park: string } | { readonly release: string };
 }
 
 /** How one run ended. */
@@ -231,6 +238,8 @@ export interface WorkerEngine {
   promote(queueId: number, limit: number, room?: number): Promise<Promotion>;
   /** What a worker was handed longer ago than this (ms) and has not ended. */
   openRuns(worker: string, olderThan: number): Promise<OpenRun[]>;
+  /** Lets go of the keys that a group holds for events that have ended without a word of theirs. */
+  releaseEnded(groupId: number): Promise<void>;
   /** Which of these runs have been ended by others. */
   runsTaken(queueId: number, runs: readonly { readonly key: string; readonly run: number }[]): Promise<TakenRun[]>;
   /** @throws LeaseLostError */

@@ -6,7 +6,7 @@ import { ActiveJob } from '../queue/active-job.js';
 import type { ActiveRun, JobSource } from '../queue/job-source.js';
 import type { JobHandler } from './processor-definition.js';
 import type { Slots } from './slots.js';
-import type { OpenBatch } from './streams/open-batches.js';
+import type { OpenBatch } from './streams/open-batch.js';
 
 /** What every run of a queue's worker shares. */
 export interface RunContext {

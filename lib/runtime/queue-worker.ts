@@ -2,6 +2,7 @@ import type { JobEngine } from '../engine/job-engine.interface.js';
 import {
   type Claim,
   type ClaimedRun,
+  isStreamLane,
   type Lease,
   STREAM_LANE,
   type WorkerEngine,
@@ -35,7 +36,7 @@ export interface QueueWorkerDeps {
   readonly suspects: SuspectPlace;
   readonly log: Log;
   /** Of a group: how it takes batches of its stream. */
-  readonly batches?: { readonly maxMessages: number; readonly alone: boolean } | undefined;
+  readonly batches?: { readonly maxMessages: number; readonly hold: 'nothing' | 'key' | 'stream' } | undefined;
   /** This process's id as a worker. */
   worker(): string;
   /** Milliseconds between polls, as things are. */
@@ -95,7 +96,7 @@ export class QueueWorker {
     deps.executor.onRoom = () => this.#schedule();
     deps.executor.onDelayed = (ms) => this.#due.in(ms);
     deps.executor.onBatchEnded = () => {
-      if (deps.batches?.alone === true) this.look([STREAM_LANE]);
+      if (deps.batches?.hold !== 'nothing') this.look([STREAM_LANE]);
     };
   }
 
@@ -106,7 +107,7 @@ export class QueueWorker {
 
   /** Whether a claim was sent and not answered that this lease may be of. */
   mayHaveClaimed({ lane, claimNo }: Lease): boolean {
-    return claimNo === (lane === STREAM_LANE ? this.#batches : this.#claimer)?.unansweredNo;
+    return claimNo === (isStreamLane(lane) ? this.#batches : this.#claimer)?.unansweredNo;
   }
 
   /** Something was added to a lane, or will have been when its transaction has ended. */
@@ -338,6 +339,7 @@ export class QueueWorker {
   /** Whatever goes on: a lane whose wake-up was lost must not wait for the others to be empty. */
   #pollLater(): void {
     this.#poll = setTimeout(() => {
+      if (this.#deps.batches?.hold === 'key') this.#deps.executor.releaseKeys();
       this.lookEverywhere();
       this.#pollLater();
     }, this.#deps.pollInterval());

@@ -22,9 +22,7 @@ import type { Routes } from './routes.js';
 import type { Slots } from './slots.js';
 import { reportOutcome } from './report-outcome.js';
 import { storableResult } from './storable-result.js';
-import { runOfBatch, runOfEvent } from './streams/batch-runs.js';
-import { type OpenBatch, OpenBatches } from './streams/open-batches.js';
-import { rewindWhole } from './streams/rewind.js';
+import { BatchRuns, type GroupStream } from './streams/batch-runs.js';
 import type { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 
@@ -49,17 +47,6 @@ export interface RunExecutorDeps {
   databaseNow(): number;
 }
 
-/** A group's stream, as its runs need it. */
-export interface GroupStream {
-  readonly id: number;
-  /** Deliveries of an event, at most. */
-  readonly attempts: number;
-  /** Whether a batch is one run. */
-  readonly whole: boolean;
-  /** Whether an event that is retried holds up what follows. */
-  readonly inOrder: boolean;
-}
-
 /**
  * Runs what was fetched: from its buffer through its handler to its outcome.
  *
@@ -76,7 +63,8 @@ export class RunExecutor implements RunContext {
   onBatchEnded: () => void = () => undefined;
   readonly #deps: RunExecutorDeps;
   readonly #writer: OutcomeWriter;
-  readonly #batches: OpenBatches;
+  /** Of a group. */
+  readonly #batches: BatchRuns | undefined;
   #pumping = false;
   #yielding = false;
   #turnBegan = 0;
@@ -93,7 +81,16 @@ export class RunExecutor implements RunContext {
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
     });
-    this.#batches = new OpenBatches(({ run, followUp }) => this.#write(run, null, followUp));
+    this.#batches =
+      deps.stream &&
+      new BatchRuns({
+        stream: deps.stream,
+        makeRun: (claimed) => this.#makeRun(claimed, performance.now()),
+        push: (run) => run.slots.push(run),
+        write: (run, followUp) => this.#write(run, null, followUp),
+        releaseKeys: () => this.releaseKeys(),
+        waiting: () => deps.routes.slots.flatMap(({ all }) => all.filter(({ startedAt }) => startedAt === 0)),
+      });
   }
 
   /** Runs this process holds: begun, waiting for a place, or ended and not written yet. */
@@ -108,7 +105,9 @@ export class RunExecutor implements RunContext {
   holds(key: string, run: number): boolean {
     const isIt = ({ claimed }: JobRun): boolean => claimed.key === key && claimed.run === run;
     return (
-      this.#deps.routes.slots.some(({ all }) => all.some(isIt)) || this.#batches.has(key) || this.#writer.has(key, run)
+      this.#deps.routes.slots.some(({ all }) => all.some(isIt)) ||
+      this.#batches?.holds(key) === true ||
+      this.#writer.has(key, run)
     );
   }
 
@@ -127,10 +126,9 @@ export class RunExecutor implements RunContext {
   take(claimed: readonly ClaimedRun[], start = true, suspectLanes: readonly number[] = []): void {
     const now = performance.now();
     for (const one of claimed) {
-      const { slots, handler } = this.#deps.routes.of(one.name);
-      const run = new JobRun(one, slots, handler, now, this);
+      const run = this.#makeRun(one, now);
       run.suspect = suspectLanes.length > 0 && suspectLanes.includes(one.lease.lane);
-      slots.push(run);
+      run.slots.push(run);
     }
     this.#turnBegan = now;
     if (start) this.#pump();
@@ -138,34 +136,20 @@ export class RunExecutor implements RunContext {
 
   /** @param start as of `take()`. */
   takeBatch(batch: Batch, start = true): void {
-    const { attempts, whole, inOrder } = this.#deps.stream!;
-    const now = performance.now();
-    const of = runOfBatch(batch, attempts);
-    const { slots, handler } = this.#deps.routes.of(of.name);
-    const run = new JobRun(of, slots, handler, now, this);
-    const open = whole ? undefined : this.#batches.open(run, batch, inOrder);
-    if (open === undefined) slots.push(run);
-    else for (const event of batch.events) this.#takeEvent(runOfEvent(event, batch, attempts, inOrder), open, now);
-    this.#turnBegan = now;
+    this.#batches!.take(batch);
+    this.#turnBegan = performance.now();
     if (start) this.#pump();
   }
 
-  #takeEvent(claimed: ClaimedRun, batch: OpenBatch, now: number): void {
-    const { slots, handler } = this.#deps.routes.of(claimed.name);
-    const run = new JobRun(claimed, slots, handler, now, this);
-    run.batch = batch;
-    slots.push(run);
+  /** Lets go of keys whose events have ended without saying so: completed in a transaction, cancelled, or with their process. */
+  releaseKeys(): void {
+    const { engine, queueId, log } = this.#deps;
+    engine.releaseEnded(queueId).catch((error: unknown) => log.debug?.(`Keys are let go later: ${String(error)}`));
   }
 
-  /** What of a batch has not begun is not begun: it is delivered again. */
-  #leave(batch: OpenBatch): void {
-    for (const slots of this.#deps.routes.slots) {
-      for (const run of slots.all) {
-        if (run.batch !== batch || run.settled || run.startedAt > 0) continue;
-        run.settled = true;
-        this.#batches.ended(batch);
-      }
-    }
+  #makeRun(claimed: ClaimedRun, now: number): JobRun {
+    const { slots, handler } = this.#deps.routes.of(claimed.name);
+    return new JobRun(claimed, slots, handler, now, this);
   }
 
   /** Hands back what was not started, of all or of what came before a time; says whether anything still waits. */
@@ -245,9 +229,7 @@ export class RunExecutor implements RunContext {
     run.settled = true;
     clearTimeout(run.timer);
     this.#freePlace(run);
-    if (run.batch === undefined) return;
-    run.batch.taken = true;
-    this.#batches.ended(run.batch);
+    this.#batches?.dropped(run);
   }
 
   #freePlace(run: JobRun): void {
@@ -362,7 +344,7 @@ export class RunExecutor implements RunContext {
     clearTimeout(run.timer);
     this.#write(run, output, followUp, thrown);
     // whether its transaction was committed decides what comes next: it keeps its place until that is known
-    if (!isVerified(run)) this.#end(run);
+    if (this.#batches?.isVerified(run) !== true) this.#end(run);
   }
 
   #end(run: JobRun): void {
@@ -372,64 +354,26 @@ export class RunExecutor implements RunContext {
   }
 
   #write(run: JobRun, output: string | null, followUp: FollowUp | undefined, thrown?: unknown): void {
-    const { batch } = run;
-    if (batch !== undefined && followUp === undefined) {
-      // its batch's end is its own
-      this.#batches.ended(batch);
-      return;
-    }
-    if (batch?.inOrder === true && followUp!.state !== 'f' && !run.completedInTransaction) {
-      batch.resumeAt(run, followUp!);
-      this.#leave(batch);
-      this.#batches.ended(batch);
-      return;
-    }
+    const outcome = this.#batches === undefined ? { followUp } : this.#batches.outcome(run, followUp);
+    // its batch's end is its own
+    if (outcome === undefined) return;
     const { key, run: number, lease } = run.claimed;
     const ran = run.startedAt === 0 ? 0 : performance.now() - run.startedAt;
-    const what = followUp && this.#following(run, followUp);
-    this.#writer.add({ run, thrown, followUp, outcome: { key, run: number, lease, ran, output, followUp: what } });
-  }
-
-  /** What follows, and where it is to be copied from when the run has no row of its own. */
-  #following(run: JobRun, followUp: FollowUp): FollowUp {
-    const { event, batch, lease, maxAttempts } = run.claimed;
-    const { stream } = this.#deps;
-    if (batch !== undefined) {
-      if (followUp.rewind !== undefined) return followUp;
-      return stream!.inOrder && followUp.state !== 'f'
-        ? rewindWhole(batch, run, followUp)
-        : { ...followUp, batch: lease.n };
-    }
-    if (event === undefined) return followUp;
-    // it is asked whether it has ended; what follows is the batch's
-    if (isVerified(run) && followUp.state !== 'f') return { state: 'm' };
-    const { txid, cursor } = event;
-    const { attempt, errors } = run.claimed;
-    return { ...followUp, event: { stream: stream!.id, txid, cursor, attempt, errors, attempts: maxAttempts } };
+    this.#writer.add({ run, thrown, followUp, outcome: { key, run: number, lease, ran, output, ...outcome } });
   }
 
   #written(settled: Settled, refusal: Refusal | undefined): void {
     this.#freePlace(settled.run);
-    const { batch } = settled.run;
-    if (batch !== undefined) {
-      const isOver = refusal !== undefined || settled.followUp?.state === 'f';
-      if (isVerified(settled.run) && !isOver) {
-        batch.resumeAt(settled.run, settled.followUp!);
-        this.#leave(batch);
-      }
-      this.#batches.ended(batch);
-      if (isVerified(settled.run)) this.#end(settled.run);
+    if (this.#batches !== undefined) {
+      this.#batches.written(settled.run, settled.followUp, refusal);
+      if (settled.run.claimed.batch !== undefined) this.onBatchEnded();
+      if (this.#batches.isVerified(settled.run)) this.#end(settled.run);
+      else this.#pump();
     }
-    if (settled.run.claimed.batch !== undefined) this.onBatchEnded();
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
     reportOutcome(settled, refusal, this.#deps.log);
   }
-}
-
-/** An event that holds up others and was completed in a transaction: what comes next depends on whether that was committed. */
-function isVerified(run: JobRun): boolean {
-  return run.batch?.inOrder === true && run.completedInTransaction;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

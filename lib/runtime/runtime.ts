@@ -209,7 +209,7 @@ export class QueueRuntime {
         id: of.streamId,
         attempts: of.options.attempts,
         whole: of.whole,
-        inOrder: of.options.hold === 'stream',
+        hold: of.options.hold,
       },
       databaseNow: () => performance.now() + this.#clockOffset,
     });
@@ -222,7 +222,7 @@ export class QueueRuntime {
       worker: new QueueWorker({
         ...shared,
         executor,
-        batches: of && { maxMessages: of.options.maxMessages, alone: of.options.hold === 'stream' },
+        batches: of && { maxMessages: of.options.maxMessages, hold: of.options.hold },
         pollInterval: () => (listener.listening ? pollInterval : Math.min(pollInterval, POLL_INTERVAL_UNHEARD)),
         onDead: () => this.#startAnew(),
         onTime: (ms) => {

@@ -79,7 +79,7 @@ export class UnknownRuns {
           lease,
           ran: 0,
           output: null,
-          followUp: { ...handBack('front'), ...(isBatch && { batch: lease.n }) },
+          followUp: { ...handBack('front'), ...(isBatch && { batch: lease.n, lane: lease.lane }) },
         }));
         await engine.finish(worker, queueId, outcomes, true);
       }

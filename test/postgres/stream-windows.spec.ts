@@ -215,14 +215,14 @@ describe('a group', () => {
     expect(await leases()).toBe(before);
   });
 
-  it('waits for its open batch when it takes one alone', async () => {
+  it('that holds the stream waits for its open batch', async () => {
     const [stream, one, other] = [await TestStream.make(engine), await engine.worker(), await engine.worker()];
-    const group = await stream.group('g');
+    const group = await stream.group('g', 'end', { hold: 'stream' });
     const ids = await stream.publish(engine.main, {}, {});
-    const { batch } = await take(one, group, { alone: true, limit: 1 });
-    expect(await takeIds(other, group, { alone: true })).toEqual([]);
+    const { batch } = await take(one, group, { limit: 1 });
+    expect(await takeIds(other, group)).toEqual([]);
     await ack(one, group, batch!);
-    expect(await takeIds(other, group, { alone: true })).toEqual([ids[1]]);
+    expect(await takeIds(other, group)).toEqual([ids[1]]);
   });
 
   it.each(['repeatable read', 'serializable'])('is not read in %s: its snapshot would be an old one', async (level) => {

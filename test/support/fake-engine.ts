@@ -15,6 +15,7 @@ export function fakeEngine(overrides: Partial<WorkerEngine> = {}): WorkerEngine 
     takeBatch: async () => ({ batch: undefined, at: Date.now(), running: [], more: false, lookIn: null }),
     finish: async () => [],
     promote: async () => ({ lanes: [], nextDueIn: null, more: false }),
+    releaseEnded: async () => undefined,
     openRuns: async () => [],
     runsTaken: async () => [],
     completeIn: async () => undefined,

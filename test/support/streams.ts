@@ -1,4 +1,4 @@
-import type { EventDraft, EventRecord, Group } from '../../lib/engine/stream-engine.interface.js';
+import type { EventDraft, EventRecord, Group, GroupSettings } from '../../lib/engine/stream-engine.interface.js';
 import type { Batch, BatchClaim, BatchRequest, FollowUp, Refusal } from '../../lib/engine/worker-engine.interface.js';
 import type { Session, TestEngine, TestWorker } from './engine.js';
 
@@ -50,8 +50,9 @@ export class TestStream {
     return session.streams.publish(this.name, (specs.length === 0 ? [{}] : specs).map(eventDraft), session.client);
   }
 
-  async group(name: string, from: 'start' | 'end' = 'end'): Promise<TestGroup> {
-    return { ...(await this.#engine.main.streams.subscribe(this.name, name, from)), stream: this.name, name };
+  async group(name: string, from: 'start' | 'end' = 'end', settings: GroupSettings = {}): Promise<TestGroup> {
+    const group = await this.#engine.main.streams.subscribe(this.name, name, from, settings);
+    return { ...group, stream: this.name, name };
   }
 
   async read(from: 'start' | 'end' | { cursor: string } = 'start', limit = 100_000): Promise<readonly EventRecord[]> {
@@ -69,7 +70,6 @@ export async function take(worker: TestWorker, group: Group, request: Partial<Ba
     groupId: group.id,
     limit: 100_000,
     maxBytes: 1e9,
-    alone: false,
     again: false,
     ...request,
     claimNo,

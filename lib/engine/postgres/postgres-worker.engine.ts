@@ -122,14 +122,14 @@ from ${this.#connection.names.schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, 
   }
 
   async takeBatch(worker: string, request: BatchRequest): Promise<BatchClaim> {
-    const { groupId, claimNo, limit, maxBytes, alone, again } = request;
+    const { groupId, claimNo, limit, maxBytes, again } = request;
     try {
       const rows = await this.#adopting<BatchRow>(
         {
-          text: `select n, job_id, at_s0, at_s1, ${EVENT_COLUMNS}, tries, look_in, status
-from ${this.#connection.names.schema}.take_batch($1, $2, $3, $4, $5, $6, $7)`,
+          text: `select lane, n, job_id, at_s0, at_s1, ${EVENT_COLUMNS}, tries, held, look_in, status
+from ${this.#connection.names.schema}.take_batch($1, $2, $3, $4, $5, $6)`,
         },
-        [groupId, worker, claimNo, limit, maxBytes, alone, again],
+        [groupId, worker, claimNo, limit, maxBytes, again],
       );
       return unpackBatch(rows, claimNo);
     } catch (error) {
@@ -249,6 +249,10 @@ from ${this.#connection.names.schema}.open_runs($1, $2::float8 * interval '1 mil
       `{${runs.map(({ run }) => run).join(',')}}`,
     ]);
     return rows.map(({ job_id, run, state, why }) => ({ key: job_id, run, state, why }));
+  }
+
+  async releaseEnded(groupId: number): Promise<void> {
+    await this.#call('release_ended($1)', [groupId]);
   }
 
   async #adopt(force: boolean): Promise<void> {

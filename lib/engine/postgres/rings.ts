@@ -48,7 +48,7 @@ export const RINGS: readonly Ring[] = [
   },
   {
     name: 'event',
-    placeholder: `stream_id => 0, event_id => 0, published_at => now(), type => '', payload => 'null'`,
+    placeholder: `stream_id => 0, event_id => 0, published_at => now(), type => '', slot => 0, payload => 'null'`,
     isRow: 'stream_id > 0',
     drains: false,
   },

@@ -8,8 +8,6 @@ export interface BatchClaimerDeps {
   readonly groupId: number;
   /** Events in a batch, at most. */
   readonly maxMessages: number;
-  /** Whether the group's batches are worked off one after the other. */
-  readonly alone: boolean;
   worker(): string;
 }
 
@@ -34,7 +32,7 @@ export class BatchClaimer {
 
   /** @param limit 0: nothing new, but what an unanswered claim has made. */
   async take(limit = this.#deps.maxMessages): Promise<BatchClaim> {
-    const { engine, groupId, alone } = this.#deps;
+    const { engine, groupId } = this.#deps;
     const again = this.#unanswered;
     this.#unanswered = true;
     const claim = await engine.takeBatch(this.#deps.worker(), {
@@ -43,7 +41,6 @@ export class BatchClaimer {
       again,
       limit,
       maxBytes: BATCH_BYTES,
-      alone,
     });
     this.#unanswered = false;
     this.#claimNo++;

@@ -1,5 +1,9 @@
+import { holdOf } from './streams/slots.js';
 import { eventOptions } from './streams/scatter-batch.function.js';
 import { PACK_SEPARATOR_SQL, perSegment, PINNED_PLAN, SEGMENTS, type SchemaNames } from '../schema-names.js';
+
+/** What its process knows nothing of is nobody's fault. */
+const NEVER_DEAD = 1_000_000;
 
 const CARRIED = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, meta';
 
@@ -104,11 +108,17 @@ begin
       perform ${s}.rewind_batch(_queue_id, (_batch.how->>'lane')::int, (_batch.how->>'batch')::bigint, _batch.how #>> '{rewind,after}',
         (_batch.how #>> '{rewind,delay}')::float8, nullif(_batch.how #> '{rewind,tries}', 'null'));
       continue;
+    elsif _batch.how ? 'to' and exists (select from ${s}.queue q where q.queue_id = _queue_id and ${holdOf('q.settings')} <> 'nothing') then
+      perform ${s}.rewind_lost(_queue_id, (_batch.how->>'lane')::int, (_batch.how->>'batch')::bigint, ${NEVER_DEAD});
+      continue;
     end if;
-    select b.lanes into _lanes from ${s}.scatter_batch(_queue_id, (_batch.how->>'batch')::bigint,
+    select b.lanes into _lanes from ${s}.scatter_batch(_queue_id, (_batch.how->>'lane')::int, (_batch.how->>'batch')::bigint,
       (select r.state from ${s}.result r where r.queue_id = _queue_id and r.job_id = _batch.job_id and r.run = _batch.run limit 1), _batch.how) b;
     perform pg_notify('${channel.replaceAll("'", "''")}', _queue_id || ':' || l) from unnest(_lanes) l;
   end loop;
+  if _next @? '$.*.key' then
+    _next := ${s}.follow_keys(_queue_id, _ended, _ended_runs, _next);
+  end if;
   if exists (select from jsonb_each(_next) x where x.value->'delay' is not null) then
     select r.current into _segment from ${s}.ring r where r.ring = 'delayed';
     ${perSegment(
@@ -116,7 +126,7 @@ begin
       (i) => `
     insert into ${s}.delayed_${i} (${CARRIED}, run_at)
     select n.queue_id, n.lane, n.job_id, n.created_at, n.run, n.attempt, n.max_attempts, n.lost, n.name, n.payload, n.options, n.meta,
-           clock_timestamp() + (n.how->>'delay')::float8 * interval '1 millisecond'
+           case when n.how ? 'parked' then 'infinity' else clock_timestamp() + (n.how->>'delay')::float8 * interval '1 millisecond' end
       from ${s}.next_runs(_queue_id, _ended, _ended_runs, _next, 'delay') n;`,
     )}
   end if;
@@ -184,5 +194,34 @@ begin
      limit 1) e
    where x.how->_way is not null
    order by e.txid, e.job_id;
+end
+$fn$`;
+
+/**
+ * What ends of runs mean for their keys, in a group that holds keys (`key`: what becomes of it: hold, park, release; and its name):
+ * an event that is retried holds its key, the next ones of it are parked, and one that has ended lets the next one go.
+ * Returns `next` with what becomes of those that were to be parked.
+ */
+export const followKeys = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.follow_keys(_queue_id int, _ended bigint[], _ended_runs int[], _next jsonb) returns jsonb
+language plpgsql as $fn$
+declare
+  _d record;
+begin
+  for _d in
+    select d.job_id, d.job_id || ':' || d.run as id, x.how->'key' as key from unnest(_ended, _ended_runs) with ordinality d (job_id, run, i)
+     cross join lateral (select _next->(d.job_id || ':' || d.run) as how) x where x.how ? 'key' order by d.i
+  loop
+    if _d.key ? 'hold' then
+      insert into ${s}.held_key (group_id, key, event_id) values (_queue_id, _d.key->>'hold', _d.job_id) on conflict (group_id, key) do nothing;
+    elsif _d.key ? 'release' then
+      perform ${s}.release_key(_queue_id, _d.key->>'release', _d.job_id);
+    elsif ${s}.park_event(_queue_id, _d.key->>'park', _d.job_id) then
+      _next := jsonb_set(_next, array[_d.id], (_next->_d.id) || '{"delay": 0, "parked": true}');
+    else
+      _next := jsonb_set(_next, array[_d.id], (_next->_d.id) || '{"to": "home"}');
+    end if;
+  end loop;
+  return _next;
 end
 $fn$`;

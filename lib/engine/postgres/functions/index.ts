@@ -18,7 +18,7 @@ import { discarded } from './discarded.function.js';
 import { drain } from './drain.function.js';
 import { ensureQueue } from './ensure-queue.function.js';
 import { findJob, getJob, jobRecord } from './job-record.function.js';
-import { finish, follow, nextRuns } from './finish.function.js';
+import { finish, follow, followKeys, nextRuns } from './finish.function.js';
 import { homeLane } from './home-lane.function.js';
 import { isSettled } from './is-settled.function.js';
 import { jobIsAlive, newestRun } from './job-is-alive.function.js';
@@ -44,11 +44,12 @@ import { rotate, segmentIsUsed, settle, switchRing } from './rotate.function.js'
 import { checkStreamName, ensureStream } from './streams/ensure-stream.function.js';
 import { publish, publishEvents, publishEventsAndWake } from './streams/publish-events.function.js';
 import { readEvents } from './streams/read-events.function.js';
+import { parkEvent, releaseEnded, releaseKey } from './streams/hold-key.function.js';
 import { countAfter, readStream } from './streams/read-stream.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
 import { scatterBatch } from './streams/scatter-batch.function.js';
-import { groupId, moveCursor, subscribe, unsubscribe } from './streams/subscribe.function.js';
+import { groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { shortestKept, streamFloors } from './streams/stream-floors.function.js';
 import { batchEvents, batchPlaces, takeBatch } from './streams/take-batch.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
@@ -93,6 +94,7 @@ export function functions(names: SchemaNames): string[] {
     publishEventsAndWake,
     publish,
     moveCursor,
+    setGroup,
     subscribe,
     unsubscribe,
     groupId,
@@ -106,6 +108,8 @@ export function functions(names: SchemaNames): string[] {
     readStream,
     countAfter,
     seek,
+    parkEvent,
+    followKeys,
     nextRuns,
     follow,
     finish,
@@ -123,6 +127,8 @@ export function functions(names: SchemaNames): string[] {
     cancelJob,
     keepCancelled,
     promoteJob,
+    releaseKey,
+    releaseEnded,
     updateData,
     changePriority,
     streamLag,

@@ -1,3 +1,4 @@
+import { STREAM_LANE } from '../../worker-engine.interface.js';
 import { perSegment, type SchemaNames } from '../schema-names.js';
 import { unended } from './unended.js';
 
@@ -42,7 +43,7 @@ begin
   end if;
   perform set_config('lock_timeout', '${LOCKED_FOR}', true);
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
-  select coalesce((w.max_stalled->>q.name)::int, 2), coalesce(q.settings->>'hold', '') = 'stream' into _most, _in_order
+  select coalesce((w.max_stalled->>q.name)::int, 2), coalesce(q.settings->>'hold', 'nothing') <> 'nothing' into _most, _in_order
     from ${s}.queue q left join ${s}.worker w on w.worker = _worker where q.queue_id = _queue_id;
   select r.current into _entry_seg from ${s}.ring r where r.ring = 'entry';
   for _l in
@@ -69,7 +70,7 @@ begin
       if _l.is_batch and _inserted = 1 and _in_order then
         _dead := ${s}.rewind_lost(_queue_id, _l.lane, _l.n, _most);
       elsif _l.is_batch and _inserted = 1 then
-        _b := ${s}.scatter_batch(_queue_id, _l.n, 'l', case when _most > 0 then '{"lost": true}'::jsonb
+        _b := ${s}.scatter_batch(_queue_id, _l.lane, _l.n, 'l', case when _most > 0 then '{"lost": true}'::jsonb
             else '{"reason": "stalled", "error": {"message": "The event stalled: its process was gone before it ended"}}' end);
       end if;
     exception when lock_not_available then
@@ -79,7 +80,7 @@ begin
     continue when _inserted = 0;
     if _l.is_batch and _in_order then
       stalled := stalled || array_remove(array[_dead::text], null);
-      _lanes := _lanes || _l.lane;
+      _lanes := _lanes || ${STREAM_LANE};
       continue;
     end if;
     if _l.is_batch then

@@ -10,6 +10,7 @@ const EVENT_COLUMNS = (s: string) => `
   published_at timestamptz not null,
   type text not null,
   key text,
+  slot smallint,
   payload text not null,
   headers jsonb`;
 
@@ -20,6 +21,8 @@ function events(s: string): string[] {
     ...SEGMENTS.flatMap((i) => [
       `create table ${s}.event_${i} (${EVENT_COLUMNS(s)}) ${SEGMENT_SETTINGS}`,
       `create index on ${s}.event_${i} (stream_id, txid, event_id)`,
+      // for groups that hold keys: keys are spread over slots
+      `create index on ${s}.event_${i} (stream_id, slot, txid, event_id) where slot is not null`,
       placeholderInsert(`${s}.event_${i}`, ring),
     ]),
     `create view ${s}.event as ${SEGMENTS.map((i) => `select * from ${s}.event_${i}`).join(' union all ')}`,
@@ -47,6 +50,15 @@ export const streams: Migration = {
     ),
     `create or replace view ${s}.lease as ${SEGMENTS.map((i) => `select * from ${s}.lease_${i}`).join(' union all ')}`,
     ...events(s),
+    // Off the hot path, and so plain tables: keys that a group holds, by the event they wait for; and which events wait, in their order.
+    `create table ${s}.held_key (group_id int not null, key text not null, event_id bigint not null, primary key (group_id, key))`,
+    `create table ${s}.parked_event (
+  group_id int not null,
+  key text not null,
+  n bigint generated always as identity,
+  event_id bigint not null,
+  primary key (group_id, key, n)
+)`,
     // it returns a column more
     `drop function if exists ${s}.open_runs(uuid, interval)`,
   ],

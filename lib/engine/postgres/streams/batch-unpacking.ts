@@ -1,9 +1,11 @@
-import { type BatchClaim, type EventTries, STREAM_LANE } from '../../worker-engine.interface.js';
+import type { BatchClaim, EventTries } from '../../worker-engine.interface.js';
 import { type EventRow, unpackEvents } from './event-packing.js';
 
 /** One row of take_batch(): a stretch of the batch's events; the last one has a status only. */
 export interface BatchRow extends EventRow {
+  readonly lane: number;
   readonly n: string | null;
+  readonly held: string[];
   readonly job_id: string;
   readonly tries: EventTries | null;
   readonly look_in: number | null;
@@ -25,9 +27,10 @@ export function unpackBatch(rows: readonly BatchRow[], claimNo: number): BatchCl
       ? undefined
       : {
           key: first.job_id,
-          lease: { lane: STREAM_LANE, n: first.n, claimNo },
+          lease: { lane: first.lane, n: first.n, claimNo },
           events: rows.slice(0, -1).flatMap(unpackEvents),
-          tries: last.tries ?? first.tries,
+          tries: first.tries,
+          held: first.held,
         };
   return { batch, at, running, more: open.length > 0, lookIn: last.look_in };
 }

@@ -1,5 +1,6 @@
 import { currentSegment } from '../../rings.js';
 import { PACK_SEPARATOR_SQL, perSegment, type SchemaNames, SqlState } from '../../schema-names.js';
+import { SLOTS } from './slots.js';
 
 /**
  * Appends events to a stream, all or none. Everything is packed: `types` (a single one: all are of it), `keys` and `headers`
@@ -24,8 +25,8 @@ begin
     '_segment',
     (i) => `
   with published as (
-    insert into ${s}.event_${i} (stream_id, published_at, type, key, payload, headers)
-    select _stream_id, _at, coalesce(p.type, _type), p.key, p.payload, p.headers::jsonb
+    insert into ${s}.event_${i} (stream_id, published_at, type, key, slot, payload, headers)
+    select _stream_id, _at, coalesce(p.type, _type), p.key, (hashtextextended(p.key, 0) & ${SLOTS - 1})::smallint, p.payload, p.headers::jsonb
       from unnest(string_to_array(_payloads, ${PACK_SEPARATOR_SQL}), string_to_array(_types, ${PACK_SEPARATOR_SQL}),
         string_to_array(_keys, ${PACK_SEPARATOR_SQL}, ''), string_to_array(_headers, ${PACK_SEPARATOR_SQL}, '')) p (payload, type, key, headers)
     returning event_id

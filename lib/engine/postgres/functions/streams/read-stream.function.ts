@@ -24,9 +24,11 @@ $fn$`;
 /** So many are counted one by one; beyond that the number is an estimate, as if the rest were as dense in the sequence of ids. */
 const COUNTED = 10_000;
 
-/** How many events come after a cursor: exact up to ten thousand. */
+/** How many events come after a cursor, of a slot as read_events()'s: exact up to ten thousand. */
 export const countAfter = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.count_after(_stream_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint) returns bigint
+create or replace function ${s}.count_after(
+  _stream_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint, _slot smallint default null
+) returns bigint
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _now pg_snapshot := pg_current_snapshot();
@@ -44,7 +46,7 @@ begin
       select count(*) as n, min(e.event_id) as first, max(e.event_id) as last into _c from (
         select e.event_id from ${s}.event e
          where e.stream_id = _stream_id and (e.txid, e.event_id) > (_w.lo_txids[_i], _w.lo_jobs[_i]) and e.txid < _w.ends[_i]
-           and e.txid <> all(_w.rest)
+           and e.txid <> all(_w.rest) and (_slot is null or e.slot is not distinct from nullif(_slot, -1::smallint))
          order by e.txid, e.event_id limit ${COUNTED} + 1 - _count) e;
       _count := _count + _c.n; _first := least(_first, _c.first); _last := greatest(_last, _c.last);
       if _count > ${COUNTED} then

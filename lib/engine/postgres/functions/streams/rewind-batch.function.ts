@@ -28,8 +28,8 @@ end
 $fn$`;
 
 /**
- * The same for a batch that was lost with its process: behind those of its events that have ended, which are the first ones. The
- * next one is taken alone from then on; when it was lost more than `most` times it is dead, and the others go on. The run of an
+ * The same for a batch that was lost with its process: before the first of its events that has not ended; those behind it that
+ * have are left out then. It is taken alone from then on; when it was lost more than `most` times it is dead, and the others go on. The run of an
  * event of such a group is its batch's number, since it may be in many.
  *
  * Returns the event if it is dead.
@@ -38,7 +38,7 @@ export const rewindLost = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.rewind_lost(_group_id int, _lane int, _n bigint, _most int) returns bigint
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
-  _l record; _ids bigint[]; _txids xid8[]; _cursors text[]; _lost bigint[]; _i int; _after text; _times int; _dead bigint;
+  _l record; _ids bigint[]; _txids xid8[]; _cursors text[]; _lost bigint[]; _skip bigint[]; _i int; _after text; _times int; _dead bigint;
 begin
   select l.*, q.stream_id, coalesce((q.settings->>'attempts')::smallint, 6::smallint) as attempts into _l
     from ${s}.lease l join ${s}.queue q on q.queue_id = l.queue_id
@@ -53,6 +53,8 @@ begin
   )
   select coalesce(array_agg(x.job_id), '{}') into _lost from lost x;`,
   )}
+  _skip := array(select k::bigint from jsonb_array_elements_text(coalesce(_l.tries->'skip', '[]')) k);
+  _lost := array(select x.id from unnest(_lost) x (id) where x.id <> all(_skip));
   _i := (select min(x.i) from unnest(_ids) with ordinality x (id, i) where x.id = any(_lost));
   _times := coalesce((_l.tries->>'lost')::int, 0) + 1;
   if _times > _most and _i is not null then
@@ -67,7 +69,11 @@ begin
   end if;
   _after := _cursors[coalesce(_i, cardinality(_ids) + 1) - 1];
   perform ${s}.rewind_batch(_group_id, _lane, _n, _after, 0,
-    case when _dead is null and _i is not null then coalesce(_l.tries, '{}') || jsonb_build_object('lost', _times, 'single', cardinality(_ids) - _i + 1) end);
+    case when _i is not null then jsonb_strip_nulls(
+      case when _dead is null then coalesce(_l.tries, '{}') || jsonb_build_object('lost', _times, 'single', cardinality(_ids) - _i + 1) else '{}' end
+      || jsonb_build_object('skip', (select jsonb_agg(x.id) from (
+           select x.id from unnest(_ids) with ordinality x (id, i) where x.i > _i and x.id <> all(_lost)
+           union select k from unnest(_skip) k) x (id)))) end);
   return _dead;
 end
 $fn$`;

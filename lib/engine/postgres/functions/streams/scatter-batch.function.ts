@@ -1,6 +1,6 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../../../worker-engine.interface.js';
+import { holdOf } from './slots.js';
 
 /** An event's options as a job: what it has beside type and data. */
 export const eventOptions = (v: string, cursor: string): string =>
@@ -15,24 +15,26 @@ const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts,
  * `how` says what follows, as finish()'s `next`: delay (ms), to ('front', 'home'), reason (they are dead); charge, error. Or
  * `lost`: they come to the lanes of what was lost with its process; with `reason` they are dead, as nothing may be lost.
  *
+ * Where keys are held, it is for one event: which holds its key when it is retried.
+ *
  * Returns the events, and the lanes they were appended to.
  */
 export const scatterBatch = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.scatter_batch(_group_id int, _n bigint, _state "char", _how jsonb, out events bigint[], out lanes int[])
+create or replace function ${s}.scatter_batch(_group_id int, _lane int, _n bigint, _state "char", _how jsonb, out events bigint[], out lanes int[])
 language plpgsql ${PINNED_PLAN} as $fn$
 declare
-  _stream_id int; _result_seg smallint; _segment smallint; _attempts smallint; _attempt smallint := 1 + coalesce((_how->>'charge')::int, 0);
+  _stream_id int; _hold text; _result_seg smallint; _segment smallint; _attempts smallint; _attempt smallint := 1 + coalesce((_how->>'charge')::int, 0);
   _meta jsonb := case when _how ? 'error' then jsonb_build_object('errors', jsonb_build_array(_how->'error')) end;
   _ids bigint[]; _txids xid8[]; _cursors text[];
 begin
   events := '{}'; lanes := '{}';
-  select l.result_seg, q.stream_id, coalesce((q.settings->>'attempts')::smallint, 6::smallint) into _result_seg, _stream_id, _attempts
+  select l.result_seg, q.stream_id, coalesce((q.settings->>'attempts')::smallint, 6::smallint), ${holdOf('q.settings')} into _result_seg, _stream_id, _attempts, _hold
     from ${s}.lease l join ${s}.queue q on q.queue_id = l.queue_id
-   where l.queue_id = _group_id and l.lane = ${STREAM_LANE} and l.n = _n limit 1;
+   where l.queue_id = _group_id and l.lane = _lane and l.n = _n limit 1;
   if not found then
     return;
   end if;
-  select array_agg(e.id), array_agg(e.txid), array_agg(e.cursor) into _ids, _txids, _cursors from ${s}.batch_places(_group_id, ${STREAM_LANE}, _n) e;
+  select array_agg(e.id), array_agg(e.txid), array_agg(e.cursor) into _ids, _txids, _cursors from ${s}.batch_places(_group_id, _lane, _n) e;
   ${perSegment(
     '_result_seg',
     (i) => `
@@ -55,6 +57,10 @@ begin
     select ${values(`0, v.event_id, v.published_at, 2`)}, clock_timestamp() + (_how->>'delay')::float8 * interval '1 millisecond'
       from ${ended(s)} order by p.i;`,
     )}
+    if _hold = 'key' then
+      insert into ${s}.held_key (group_id, key, event_id) select _group_id, v.key, v.event_id from ${ended(s)} and v.key is not null
+      on conflict (group_id, key) do nothing;
+    end if;
   else
     _segment := ${currentSegment(s, 'entry')};
     ${perSegment(

@@ -1,5 +1,5 @@
 import { PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../../../worker-engine.interface.js';
+import { holdOf, LANES_OF, slotOf } from './slots.js';
 
 /**
  * Moves a group's position: behind a cursor; to the end (no cursor); or before the first event that was published at a
@@ -23,7 +23,8 @@ begin
      order by e.txid, e.event_id limit 1;
     _s0 := null; _pos_txid := _first.txid; _pos_id := _first.event_id - 1;
   end if;
-  perform ${s}.move_cursor(_group_id, ${STREAM_LANE}, _s0, _s1, _pos_txid, _pos_id);
+  perform ${s}.move_cursor(_group_id, l.lane, _s0, _s1, _pos_txid, _pos_id)
+     from ${s}.queue q cross join lateral ${LANES_OF(holdOf('q.settings'))} l (lane) where q.queue_id = _group_id;
 end
 $fn$`;
 
@@ -35,10 +36,11 @@ begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   return query
     select split_part(g.name, chr(31), 2),
-           ${s}.count_after(g.stream_id, c.s0, c.s1, c.pos_txid, c.pos_job)
+           (select sum(${s}.count_after(g.stream_id, c.s0, c.s1, c.pos_txid, c.pos_job, ${slotOf('l.lane')}))::bigint
+              from ${LANES_OF(holdOf('g.settings'))} l (lane)
+             cross join lateral (select x.* from ${s}.lease x where x.queue_id = g.queue_id and x.lane = l.lane order by x.n desc limit 1) c)
              + (select w.jobs from ${s}.count_jobs(g.queue_id, 'waiting') w) + (select d.jobs from ${s}.count_jobs(g.queue_id, 'delayed') d)
       from ${s}.queue q join ${s}.queue g on g.stream_id = q.queue_id and g.kind = 'g'
-     cross join lateral (select l.* from ${s}.lease l where l.queue_id = g.queue_id and l.lane = ${STREAM_LANE} order by l.n desc limit 1) c
      where q.name = chr(31) || _stream and (_group is null or g.name = _stream || chr(31) || _group);
 end
 $fn$`;

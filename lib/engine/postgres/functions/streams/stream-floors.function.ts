@@ -1,5 +1,5 @@
 import type { SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../../../worker-engine.interface.js';
+import { holdOf, LANES_OF } from './slots.js';
 import { unended } from '../unended.js';
 
 /** Where each group stands that has something to read: the cursor before its oldest open batch, or its newest. What is behind it is done. */
@@ -10,10 +10,12 @@ select q.stream_id, q.queue_id,
        case when o.n is null then c.s0 else o.from_s0 end, case when o.n is null then c.s1 else o.from_s1 end,
        case when o.n is null then c.pos_txid else o.from_txid end, case when o.n is null then c.pos_job else o.from_job end
   from ${s}.queue q
- cross join lateral (select l.* from ${s}.lease l where l.queue_id = q.queue_id and l.lane = ${STREAM_LANE} order by l.n desc limit 1) c
+ cross join lateral (
+    select c.* from ${LANES_OF(holdOf('q.settings'))} k (lane)
+     cross join lateral (select l.* from ${s}.lease l where l.queue_id = q.queue_id and l.lane = k.lane order by l.n desc limit 1) c) c
   left join lateral (
     select l.* from ${s}.lease l
-     where l.queue_id = q.queue_id and l.lane = ${STREAM_LANE} and l.from_s1 is not null
+     where l.queue_id = q.queue_id and l.lane = c.lane and l.from_s1 is not null
        and (select ${unended(s)} from (select l.job_ids[1] as job_id, 1 as run) j)
      order by l.n limit 1) o on true
  where q.kind = 'g'

@@ -1,7 +1,7 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, type SchemaNames, SqlState } from '../../schema-names.js';
-import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { groupName } from './names.js';
+import { holdOf, LANES_OF } from './slots.js';
 
 /**
  * The group of a stream, made on first use: from the `start` of what is kept, or the `end`: what is committed from now on.
@@ -26,11 +26,38 @@ begin
     on conflict (name) do nothing returning queue_id into group_id;
     if found then
       is_new := true;
-      perform ${s}.move_cursor(group_id, ${STREAM_LANE}, null, case _from when 'start' then '1:1:' else _now end, null, null);
+      perform ${s}.move_cursor(group_id, l.lane, null, case _from when 'start' then '1:1:' else _now end, null, null)
+        from ${LANES_OF(holdOf('_settings'))} l (lane);
+      update ${s}.queue q set settings = q.settings || _settings where q.queue_id = group_id;
       exit;
     end if;
   end loop;
-  update ${s}.queue q set settings = q.settings || _settings where q.queue_id = group_id and not q.settings @> _settings;
+  if exists (select from ${s}.queue q where q.queue_id = group_id and not q.settings @> _settings) then
+    perform ${s}.set_group(group_id, _settings);
+  end if;
+end
+$fn$`;
+
+/**
+ * Changes a group's settings. When it begins to hold keys, each slot goes on where the group stands; when it ends that, the group
+ * goes on where the slot stands that is behind the others, and what those have passed already comes again.
+ */
+export const setGroup = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.set_group(_group_id int, _settings jsonb) returns void
+language plpgsql set enable_seqscan = off as $fn$
+declare
+  _old text; _new text; _c record;
+begin
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
+  select ${holdOf('q.settings')}, ${holdOf('(q.settings || _settings)')} into _old, _new from ${s}.queue q where q.queue_id = _group_id;
+  update ${s}.queue q set settings = q.settings || _settings where q.queue_id = _group_id;
+  if (_old = 'key') = (_new = 'key') then
+    return;
+  end if;
+  select c.* into _c from ${LANES_OF('_old')} l (lane)
+   cross join lateral (select x.* from ${s}.lease x where x.queue_id = _group_id and x.lane = l.lane order by x.n desc limit 1) c
+   order by coalesce(c.pos_txid, pg_snapshot_xmin(c.s1)), c.pos_job limit 1;
+  perform ${s}.move_cursor(_group_id, l.lane, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _c.due_until) from ${LANES_OF('_new')} l (lane);
 end
 $fn$`;
 
@@ -46,6 +73,8 @@ begin
   returning q.queue_id into _id;
   delete from ${s}.dead d where d.queue_id = _id;
   delete from ${s}.lane l where l.queue_id = _id;
+  delete from ${s}.held_key h where h.group_id = _id;
+  delete from ${s}.parked_event p where p.group_id = _id;
   return _id is not null;
 end
 $fn$`;

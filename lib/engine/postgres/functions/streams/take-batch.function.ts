@@ -1,6 +1,7 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schema-names.js';
 import { STREAM_LANE } from '../../../worker-engine.interface.js';
+import { holdOf, LANES_OF, NO_KEY_LANE, slotOf, SLOTS } from './slots.js';
 
 /** In-progress transactions in a cursor's snapshot beyond which a look that found nothing is saved, as claim() does. */
 const MANY_RUNNING = 8;
@@ -16,8 +17,8 @@ const EVENTS = 'ids, txids, published, types, keys, headers, payloads';
  *
  * - Locks, transaction, snapshot and lost answers as claim()'s, whose comment says why.
  * - A batch has `limit` events at most, and all that was read, one at least. Nothing is written when there is none.
- * - `alone`: not while an earlier batch of the group is open: its events leave one batch after the other.
- *
+ * - Of a group that holds the stream, not while an earlier batch is open: its events leave one batch after the other. Of one
+ *   that holds keys, the same for each slot of keys; `held` says the keys of which an event is being retried.
  * - Events of which one has made its batch fail, or ended its process, come one by one.
  *
  * Returns the events in rows, and a last row without any that has the database's time, what was in progress, and whether
@@ -25,15 +26,15 @@ const EVENTS = 'ids, txids, published, types, keys, headers, payloads';
  */
 export const takeBatch = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.take_batch(
-  _group_id int, _worker uuid, _claim_no bigint, _limit int, _max_bytes bigint, _alone boolean, _again boolean
+  _group_id int, _worker uuid, _claim_no bigint, _limit int, _max_bytes bigint, _again boolean
 ) returns table (
-  n bigint, job_id bigint, at_s0 text, at_s1 text, ids text, txids text, published text, types text, keys text, headers text, payloads text,
-  tries jsonb, look_in float8, status text
+  lane int, n bigint, job_id bigint, at_s0 text, at_s1 text, ids text, txids text, published text, types text, keys text, headers text, payloads text,
+  tries jsonb, held text[], look_in float8, status text
 ) language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
-  _now pg_snapshot; _at timestamptz; _alive boolean; _paused boolean; _stream_id int; _result_seg smallint; _lease_seg smallint;
-  _c record; _e record; _batch bigint; _tries jsonb; _taken int := 0; _busy boolean := false;
+  _now pg_snapshot; _at timestamptz; _alive boolean; _paused boolean; _stream_id int; _hold text; _result_seg smallint; _lease_seg smallint;
+  _lane int; _c record; _e record; _batch bigint; _tries jsonb; _taken int := 0; _pause float8; _more boolean := false;
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'take_batch() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
@@ -42,74 +43,78 @@ begin
   perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
     pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
   select pg_current_snapshot(), clock_timestamp(), exists (select from ${s}.worker w where w.worker = _worker and not w.dead),
-         q.stream_id, q.paused, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')}
-    into _now, _at, _alive, _stream_id, _paused, _result_seg, _lease_seg
+         q.stream_id, q.paused, ${holdOf('q.settings')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')}
+    into _now, _at, _alive, _stream_id, _paused, _hold, _result_seg, _lease_seg
     from (select) one left join ${s}.queue q on q.queue_id = _group_id and q.kind = 'g';
   if not _alive then
     raise exception 'worker % was declared dead', _worker using errcode = '${SqlState.workerDead}', hint = 'start again with a new id';
   end if;
-  select l.* into _c from ${s}.lease l where l.queue_id = _group_id and l.lane = ${STREAM_LANE} order by l.n desc limit 1;
-  if _stream_id is null or _c.n is null then
+  if _stream_id is null then
     raise exception 'group % was removed', _group_id using errcode = '${SqlState.noSuchGroup}', hint = 'subscribe it again';
   end if;
   if _again then
-    -- the newest of this worker: it claims one after the other
-    return query select l.n, l.job_ids[1], b.at_s0::text, b.at_s1::text, ${EVENTS.split(', ')
+    -- this worker takes one after the other
+    return query select l.lane, l.n, l.job_ids[1], b.at_s0::text, b.at_s1::text, ${EVENTS.split(', ')
       .map((column) => `b.${column}`)
-      .join(', ')}, l.tries, null::float8, null::text
-      from (select l.* from ${s}.lease l where l.queue_id = _group_id and l.lane = ${STREAM_LANE} and l.worker = _worker and l.claim_no = _claim_no
-        and cardinality(l.job_ids) = 1 limit 1) l
-     cross join lateral ${s}.batch_events(_group_id, ${STREAM_LANE}, l.n) b;
-    if found then
-      status := ${s}.claim_status(_group_id, _at, _now, array[${STREAM_LANE}], '{}', '{}', '{}');
-      return next;
-      return;
-    end if;
+      .join(', ')}, l.tries, '{}'::text[], null::float8, null::text
+      from (select l.* from ${s}.lease l where l.queue_id = _group_id and l.lane between ${STREAM_LANE} and ${NO_KEY_LANE} and l.worker = _worker
+        and l.claim_no = _claim_no and cardinality(l.job_ids) = 1 limit 1) l
+     cross join lateral ${s}.batch_events(_group_id, l.lane, l.n) b;
+    _taken := case when found then 1 else 0 end;
+    _more := true;
   end if;
-  if pg_snapshot_xmax(_c.s1) > pg_snapshot_xmax(_now) then
-    raise exception 'the log was written by another cluster: its transactions are ahead of this one''s'
-      using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
+  if _taken = 0 and not _paused and _limit > 0 then
+    -- by turns, so that no slot starves
+    for _lane in select l.lane from ${LANES_OF('_hold')} l (lane) order by (l.lane + _claim_no) % ${SLOTS + 1} loop
+      select l.* into _c from ${s}.lease l where l.queue_id = _group_id and l.lane = _lane order by l.n desc limit 1;
+      if pg_snapshot_xmax(_c.s1) > pg_snapshot_xmax(_now) then
+        raise exception 'the log was written by another cluster: its transactions are ahead of this one''s'
+          using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
+      end if;
+      if _hold <> 'nothing' and _c.job_ids is not null
+          and not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = _c.job_ids[1] and r.run = 1) then
+        _pause := least(_pause, ${BUSY_PAUSE});
+        continue;
+      end if;
+      if _c.due_until > _at then
+        _pause := least(_pause, date_part('epoch', _c.due_until - _at) * 1000);
+        continue;
+      end if;
+      -- of a cursor that was moved back it is said what comes first; of a batch, what is left of that
+      _tries := case when _c.from_s1 is null then _c.tries else nullif(jsonb_strip_nulls(jsonb_build_object(
+        'single', case when (_c.tries->>'single')::int > 1 then (_c.tries->>'single')::int - 1 end,
+        'skip', case when _c.pos_txid is not null then _c.tries->'skip' end)), '{}') end;
+      for _e in select * from ${s}.read_events(_stream_id, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _now,
+          case when _tries ? 'single' then 1 else _limit end, _max_bytes, _slot => ${slotOf('_lane')}) loop
+        exit when _e.taken = 0;
+        if _taken = 0 then
+          _batch := nextval('${s.replaceAll("'", "''")}.job_id');
+          held := array(select h.key from ${s}.held_key h where h.group_id = _group_id order by h.key);
+        end if;
+        _taken := _taken + _e.taken;
+        lane := _lane; n := _c.n + 1; job_id := _batch; at_s0 := _e.at_s0::text; at_s1 := _e.at_s1::text; ids := _e.ids; txids := _e.txids;
+        published := _e.published; types := _e.types; keys := _e.keys; headers := _e.headers; payloads := _e.payloads; tries := _tries;
+        return next;
+      end loop;
+      if _taken > 0 then
+        ${perSegment(
+          '_lease_seg',
+          (i) => `
+        insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job, tries)
+        values (_group_id, _lane, _c.n + 1, _worker, _claim_no, _at, _e.s0, _e.s1, _e.pos_txid, _e.pos_id, _result_seg, array[_batch],
+                _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _tries);`,
+        )}
+        _more := _e.pos_txid is not null or _hold = 'key';
+        exit;
+      elsif pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1) and _c.s1::text <> _now::text
+          and (select count(*) from pg_snapshot_xip(_c.s1)) > ${MANY_RUNNING} then
+        perform ${s}.move_cursor(_group_id, _lane, null, _now, null, null);
+      end if;
+    end loop;
   end if;
-  if _alone and _c.job_ids is not null then
-    _busy := not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = _c.job_ids[1] and r.run = 1);
-  end if;
-  if _busy or _paused or _limit <= 0 or _c.due_until > _at then
-    look_in := case when _busy then ${BUSY_PAUSE} else date_part('epoch', _c.due_until - _at) * 1000 end;
-    status := ${s}.claim_status(_group_id, _at, _now, '{}', '{}', '{}', '{}');
-    return next;
-    return;
-  end if;
-
-  -- what holds up the others is the first of a cursor that was moved back; of a batch, what is left to be delivered one by one
-  _tries := case when _c.from_s1 is null then _c.tries
-    when (_c.tries->>'single')::int > 1 then jsonb_build_object('single', (_c.tries->>'single')::int - 1) end;
-  n := _c.n + 1;
-  for _e in select * from ${s}.read_events(_stream_id, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _now,
-    case when _tries ? 'single' then 1 else _limit end, _max_bytes) loop
-    exit when _e.taken = 0;
-    _taken := _taken + _e.taken;
-    if _batch is null then
-      _batch := nextval('${s.replaceAll("'", "''")}.job_id');
-    end if;
-    job_id := _batch; at_s0 := _e.at_s0::text; at_s1 := _e.at_s1::text; ids := _e.ids; txids := _e.txids; published := _e.published;
-    types := _e.types; keys := _e.keys; headers := _e.headers; payloads := _e.payloads;
-    return next;
-  end loop;
-  if _taken > 0 then
-    ${perSegment(
-      '_lease_seg',
-      (i) => `
-    insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job, tries)
-    values (_group_id, ${STREAM_LANE}, _c.n + 1, _worker, _claim_no, _at, _e.s0, _e.s1, _e.pos_txid, _e.pos_id, _result_seg, array[_batch],
-            _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _tries);`,
-    )}
-  elsif pg_snapshot_xmin(_c.s1) < pg_snapshot_xmax(_c.s1) and _c.s1::text <> _now::text
-      and (select count(*) from pg_snapshot_xip(_c.s1)) > ${MANY_RUNNING} then
-    perform ${s}.move_cursor(_group_id, ${STREAM_LANE}, null, _now, null, null);
-  end if;
-  n := null; job_id := null; at_s0 := null; at_s1 := null; ids := null; txids := null; published := null; types := null; keys := null;
-  headers := null; payloads := null; tries := _tries;
-  status := ${s}.claim_status(_group_id, _at, _now, case when _e.pos_txid is null then '{}' else array[${STREAM_LANE}] end, '{}', '{}', '{}');
+  lane := null; n := null; job_id := null; at_s0 := null; at_s1 := null; ids := null; txids := null; published := null; types := null;
+  keys := null; headers := null; payloads := null; tries := null; held := null; look_in := case when not _more then _pause end;
+  status := ${s}.claim_status(_group_id, _at, _now, case when _more then array[${STREAM_LANE}] else '{}' end, '{}', '{}', '{}');
   return next;
 end
 $fn$`;
@@ -125,7 +130,7 @@ select e.at_s0, e.at_s1, ${EVENTS.split(', ')
   from (select l.*, q.stream_id from ${s}.lease l join ${s}.queue q on q.queue_id = l.queue_id
     where l.queue_id = _group_id and l.lane = _lane and l.n = _n limit 1) l
  cross join lateral ${s}.read_events(l.stream_id, l.from_s0, l.from_s1, l.from_txid, l.from_job, l.s1, 2147483647, 9223372036854775807,
-   null, l.s0, l.s1, l.pos_txid, l.pos_job) e
+   null, l.s0, l.s1, l.pos_txid, l.pos_job, ${slotOf('l.lane')}) e
  where e.taken > 0
 $fn$`;
 
