@@ -29,8 +29,8 @@ export function consumer(stream: string, handle: Handle, options: Partial<Stream
 
 export interface Publishing {
   /** Each in a transaction of its own, as `{ n }`. Returns the ids. */
-  publish(stream: string, ...numbers: number[]): Promise<string[]>;
-  publishOne(stream: string, data: unknown, type?: string, key?: string | null): Promise<string>;
+  readonly publish: (stream: string, ...numbers: number[]) => Promise<string[]>;
+  readonly publishOne: (stream: string, data: unknown, type?: string, key?: string | null) => Promise<string>;
 }
 
 /** Publishes from SQL. */

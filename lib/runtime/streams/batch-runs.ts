@@ -57,7 +57,7 @@ export class BatchRuns {
   }
 
   take(batch: Batch): void {
-    const { stream, write } = this.#deps;
+    const { stream } = this.#deps;
     const skip = new Set((batch.tries?.skip ?? []).map(String));
     const held = new Set(stream.hold === 'key' ? batch.held : []);
     const isParked = ({ key }: EventRecord): boolean => key !== null && held.has(key);
@@ -65,7 +65,8 @@ export class BatchRuns {
     const run = this.#deps.makeRun(runOfBatch(batch, stream.attempts));
     const open = stream.whole ? undefined : new OpenBatch(batch, run, events.length + 1);
     if (open !== undefined) this.#open.set(batch.key, open);
-    for (const event of events.filter(isParked)) write(this.#makeRun(event, batch, open), parked(event.key!));
+    for (const event of events.filter(isParked))
+      this.#deps.write(this.#makeRun(event, batch, open), parked(event.key!));
     const rest = events.filter((event) => !isParked(event));
     if (open === undefined) {
       this.#takeWhole(batch, run, rest);
@@ -120,7 +121,9 @@ export class BatchRuns {
   outcome(run: JobRun, followUp: FollowUp | undefined): { readonly followUp: FollowUp | undefined } | undefined {
     const { batch: open, claimed } = run;
     if (claimed.batch !== undefined) return { followUp: this.#ofBatch(run, followUp) };
-    if (open === undefined) return { followUp: this.#ofJob(run, followUp) };
+    if (open === undefined) {
+      return { followUp: claimed.event === undefined ? this.#ofJob(run, followUp) : this.#withPlace(run, followUp!) };
+    }
     if (followUp === undefined) {
       this.#next(run, open);
       return undefined;
