@@ -18,6 +18,6 @@ export class InvalidJobError extends PgQueueError {
 }
 
 /** Throws `InvalidJobError`: for checks that name the path and the problem. */
-export function refuseJob(path: string, problem: string): never {
-  throw new InvalidJobError(path, `${path} ${problem}`);
+export function refuseJob(path: string, problem: string, options?: ErrorOptions): never {
+  throw new InvalidJobError(path, `${path} ${problem}`, options);
 }

@@ -1,6 +1,6 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
-import type { DataLimits } from './inspection.js';
+import type { DataLimits } from './job-data.js';
 import type { ActiveRun } from './job-source.js';
 import { Job } from './job.js';
 

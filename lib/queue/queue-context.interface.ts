@@ -1,5 +1,5 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
-import type { DataLimits } from './inspection.js';
+import type { DataLimits } from './job-data.js';
 import type { JobAppender } from './job-appender.js';
 import type { QueueRegistry } from './queue.registry.js';
 

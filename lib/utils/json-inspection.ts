@@ -1,13 +1,18 @@
-import { InvalidJobError } from '../errors/invalid-job.error.js';
-import { memberPath } from '../utils/member-path.js';
 import { exoticProblem } from './exotic-value.js';
+import { memberPath } from './member-path.js';
 
-/** How large a job's data or result may be. */
+/** How large a job's data or result, or an event's data, may be. */
 export interface DataLimits {
   /** As UTF-8 JSON. */
   readonly maxDataBytes: number;
   /** Levels of nesting. */
   readonly maxDataDepth: number;
+}
+
+/** What keeps a value from being stored, and where. */
+export interface JsonProblem {
+  readonly path: string;
+  readonly problem: string;
 }
 
 /** What was found, and on the way out the keys and objects that lead there, the innermost first. */
@@ -23,7 +28,7 @@ interface Finding {
  * - Costs nothing for the path unless something is found: it is put together on the way out.
  * - Ends, whatever it is given: depth ends circles, and every value takes at least a byte of the budget.
  */
-export class Inspection {
+export class JsonInspection {
   #budget: number;
   readonly #limits: DataLimits;
   readonly #isUnstorable: ((text: string) => boolean) | undefined;
@@ -35,17 +40,14 @@ export class Inspection {
     this.#isUnstorable = isUnstorable;
   }
 
-  /** @throws InvalidJobError */
-  run(value: unknown, root: string): void {
+  /** `undefined` when nothing is found. */
+  run(value: unknown, root: string): JsonProblem | undefined {
     const finding = this.#value(value, '', 0);
-    if (finding === undefined) return;
+    if (finding === undefined) return undefined;
     const keys = finding.keys.toReversed();
     const circle = circleLength(finding.parents.toReversed());
     const path = keys.slice(0, circle).reduce<string>(memberPath, root);
-    throw new InvalidJobError(
-      path,
-      `${path} ${circle === undefined ? finding.problem : 'is circular: it contains itself'}`,
-    );
+    return { path, problem: circle === undefined ? finding.problem : 'is circular: it contains itself' };
   }
 
   #value(value: unknown, key: string | number, depth: number): Finding | undefined {

@@ -2,8 +2,8 @@ import { describeValue } from './describe-value.js';
 import { memberPath } from './member-path.js';
 import { nearest } from './nearest.js';
 
-/** Throws: says which path, and what is wrong there. Decides the class of the error. */
-export type Refuse = (path: string, problem: string) => never;
+/** Throws: says which path, and what is wrong there. Decides the class of the error, which has the `cause` that is given. */
+export type Refuse = (path: string, problem: string, options?: ErrorOptions) => never;
 
 /** Returns the value, converted to what is used inside, or refuses it. */
 export type Check<T> = (value: unknown, path: string, refuse: Refuse) => T;
