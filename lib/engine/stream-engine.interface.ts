@@ -68,8 +68,16 @@ export interface GroupSettings {
  * - With an executor it runs on the caller's transaction.
  */
 export interface StreamEngine {
+  /** Whether an error is the answer of a server that refused the statement, and so wrote nothing of it. */
+  isRefusal(error: unknown): boolean;
+  /** Whether a text has the form of a cursor. */
+  isCursor(text: string): boolean;
   publish(stream: string, drafts: readonly EventDraft[], executor?: SqlExecutor): Promise<string[]>;
-  /** @throws InvalidOptionsError for a cursor that is none. */
+  /**
+   * A stream that nobody has published to is empty, and is not made by this.
+   *
+   * @throws InvalidOptionsError for a cursor that is none.
+   */
   read(stream: string, request: ReadRequest): Promise<EventPage>;
   /** Makes the group if need be; its settings are kept. */
   subscribe(stream: string, group: string, from: 'start' | 'end', settings?: GroupSettings): Promise<Group>;
@@ -79,4 +87,9 @@ export interface StreamEngine {
   lag(stream: string, group?: string): Promise<Record<string, number>>;
   /** @throws UnknownGroupError */
   seek(stream: string, group: string, to: ReadFrom | { readonly time: Date }): Promise<void>;
+  /**
+   * Calls back when this process has published to the stream, or has heard that somebody has; what was published may not be
+   * visible yet. It only saves time: who waits looks by himself, too. Returns what ends it.
+   */
+  onPublished(stream: string, listener: () => void): () => void;
 }

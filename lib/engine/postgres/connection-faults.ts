@@ -12,6 +12,8 @@ const PASSING_CODES = new Set(
 const PASSING_MESSAGES =
   /connection terminated|timeout expired|connection error and is not queryable|client was closed|connection ended/i;
 
+const QUERY_CANCELED = '57014';
+
 /** Whether an error says that the database could not be reached just now, rather than that the statement was wrong. */
 export function isConnectionFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -26,6 +28,12 @@ export function isConnectionFault(error: unknown): boolean {
 /** Whether there is no database to write to just now: it cannot be reached, or a standby is all there is. */
 export function isOutage(error: unknown): boolean {
   return error instanceof StandbyError || isConnectionFault(error);
+}
+
+/** Whether an error is the answer of a server that refused the statement, and so wrote nothing of it. */
+export function isRefusal(error: unknown): boolean {
+  // one that was cancelled while it notified had committed
+  return ![undefined, QUERY_CANCELED].includes(sqlState(error));
 }
 
 /** `pg-pool` gave up waiting for a client to be given back. */

@@ -1,4 +1,3 @@
-import { DatabaseUnavailableError } from '../../errors/database-unavailable.error.js';
 import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
 import type {
   AddedJob,
@@ -9,15 +8,13 @@ import type {
   RecordedState,
 } from '../job-engine.interface.js';
 import type { PgConnection } from './connection.js';
-import { sqlState } from './connection-faults.js';
+import { isRefusal, sqlState } from './connection-faults.js';
 import { type StoredJob, toRecord } from './job-packing.js';
 import { JobWriter } from './job-writer.js';
 import type { Notifier } from './notifier.js';
 import type { QueueIds } from './queue-ids.js';
 import { PostgresJobControl } from './postgres-job-control.js';
 import { SqlState } from './schema-names.js';
-
-const QUERY_CANCELED = '57014';
 
 /** The log's producing and looking-up side. */
 export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
@@ -39,8 +36,7 @@ export class PostgresJobEngine extends PostgresJobControl implements JobEngine {
   }
 
   isRefusal(error: unknown): boolean {
-    // one that was cancelled while it notified had committed
-    return !(error instanceof DatabaseUnavailableError) && ![undefined, QUERY_CANCELED].includes(sqlState(error));
+    return isRefusal(error);
   }
 
   async getQueues(): Promise<string[]> {

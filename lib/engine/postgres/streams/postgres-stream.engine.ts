@@ -13,13 +13,14 @@ import type {
   StreamEngine,
 } from '../../stream-engine.interface.js';
 import type { PgConnection } from '../connection.js';
-import { sqlState } from '../connection-faults.js';
+import { isRefusal, sqlState } from '../connection-faults.js';
 import type { Notifier } from '../notifier.js';
 import type { QueueIds } from '../queue-ids.js';
 import { SqlState } from '../schema-names.js';
 import { readCursor, START, type StreamCursor, writeCursor } from './cursor.js';
 import { EVENT_COLUMNS, type EventRow, unpackEvents } from './event-packing.js';
 import { EventWriter } from './event-writer.js';
+import { StreamNews } from './stream-news.js';
 
 interface ReadRow extends Omit<EventRow, 'ids'> {
   readonly ids: string | null;
@@ -34,11 +35,21 @@ export class PostgresStreamEngine implements StreamEngine {
   readonly #connection: PgConnection;
   readonly #streams: QueueIds;
   readonly #writer: EventWriter;
+  readonly #news: StreamNews;
 
   constructor(connection: PgConnection, streams: QueueIds, notifier: Notifier) {
     this.#connection = connection;
     this.#streams = streams;
     this.#writer = new EventWriter(connection, streams, notifier);
+    this.#news = new StreamNews(streams, notifier);
+  }
+
+  isRefusal(error: unknown): boolean {
+    return isRefusal(error);
+  }
+
+  isCursor(text: string): boolean {
+    return readCursor(text) !== undefined;
   }
 
   async publish(stream: string, drafts: readonly EventDraft[], executor?: SqlExecutor): Promise<string[]> {
@@ -46,7 +57,8 @@ export class PostgresStreamEngine implements StreamEngine {
   }
 
   async read(stream: string, { from, limit, maxBytes, types }: ReadRequest): Promise<EventPage> {
-    const streamId = await this.#streams.ensure(stream);
+    // null: no such stream yet, whose present is a cursor as any other's
+    const streamId = (await this.#streams.find(stream)) ?? null;
     const rows = await this.#connection.query<ReadRow>(
       {
         text: `select s0, s1, pos_txid, pos_id, at_s0, at_s1, ${EVENT_COLUMNS}
@@ -71,7 +83,8 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
   }
 
   async unsubscribe(stream: string, group: string): Promise<boolean> {
-    const streamId = await this.#streams.ensure(stream);
+    const streamId = await this.#streams.find(stream);
+    if (streamId === undefined) return false;
     const [row] = await this.#query<{ was: boolean }>(`select ${this.#s}.unsubscribe($1, $2) as was`, [
       streamId,
       group,
@@ -88,7 +101,8 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
   }
 
   async seek(stream: string, group: string, to: ReadFrom | { readonly time: Date }): Promise<void> {
-    const streamId = await this.#streams.ensure(stream);
+    const streamId = await this.#streams.find(stream);
+    if (streamId === undefined) throw unknownGroup(stream, group);
     const isTime = typeof to === 'object' && 'time' in to;
     try {
       await this.#query(`select ${this.#s}.seek(${this.#s}.group_id($1, $2), $3, $4, $5, $6, $7)`, [
@@ -99,8 +113,17 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
       ]);
     } catch (error) {
       if (sqlState(error) !== SqlState.noSuchGroup) throw error;
-      throw new UnknownGroupError(`Stream '${stream}' has no group '${group}': subscribe it first`, { cause: error });
+      throw unknownGroup(stream, group, { cause: error });
     }
+  }
+
+  onPublished(stream: string, listener: () => void): () => void {
+    return this.#news.on(stream, listener);
+  }
+
+  /** Whoever has the LISTEN connection passes on what it hears of streams. */
+  heard(streamId: number): void {
+    this.#news.heard(streamId);
   }
 
   /** The schema, quoted. */
@@ -111,6 +134,10 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
   async #query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
     return this.#connection.query<Row>(text, values);
   }
+}
+
+function unknownGroup(stream: string, group: string, options?: ErrorOptions): UnknownGroupError {
+  return new UnknownGroupError(`Stream '${stream}' has no group '${group}': subscribe it first`, options);
 }
 
 /** Parameters of a cursor: s0, s1, txid, id; all null at the end. */
