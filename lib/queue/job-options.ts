@@ -2,20 +2,14 @@ import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import type { JobOptions } from '../interfaces/job-options.interface.js';
 import { backoff } from '../utils/backoff-check.js';
-import { duration, integer, text, timer } from '../utils/checks.js';
+import { date, duration, integer, text, timer } from '../utils/checks.js';
 import { describeValue } from '../utils/describe-value.js';
 import { readShape, type Check, type Refuse, type Shape } from '../utils/shape.js';
 
 /** What a job gets when nobody says anything. `backoff` stays open: it is the worker's to say. */
 const DEFAULTS: ResolvedJobOptions = Object.freeze({ attempts: 4, priority: 0 });
 
-const runAt: Check<string> = (value, path, refuse) => {
-  // years beyond are valid in JavaScript and written in a form that PostgreSQL does not read
-  const year = value instanceof Date ? value.getUTCFullYear() : Number.NaN;
-  return year >= 1 && year <= 9999
-    ? (value as Date).toISOString()
-    : refuse(path, `must be a valid Date, not ${describeValue(value)}`);
-};
+const runAt: Check<string> = (value, path, refuse) => date(value, path, refuse).toISOString();
 
 const jobId: Check<string> = (value, path, refuse) => {
   const id = text(value, path, refuse);

@@ -2,7 +2,7 @@ import type { JobEngine, RecordedState } from '../engine/job-engine.interface.js
 import { refuseJob } from '../errors/invalid-job.error.js';
 import type { BulkOptions } from '../interfaces/job-options.interface.js';
 import type { JobState, RetryFilter } from '../interfaces/job-state.interface.js';
-import { integer, oneOf, text } from '../utils/checks.js';
+import { date, integer, oneOf, text } from '../utils/checks.js';
 import { describeValue } from '../utils/describe-value.js';
 import { readShape, type Shape } from '../utils/shape.js';
 
@@ -45,9 +45,6 @@ const FILTER: Shape<Required<RetryFilter>> = {
     Array.isArray(value)
       ? value.map((id, i) => text(id, `${path}[${i}]`, refuse))
       : refuse(path, `must be an array of job ids, not ${describeValue(value)}`),
-  failedBefore: (value, path, refuse) =>
-    value instanceof Date && !Number.isNaN(value.getTime())
-      ? value
-      : refuse(path, `must be a valid Date, not ${describeValue(value)}`),
+  failedBefore: date,
   all: (value, path, refuse) => (value === true ? value : refuse(path, `must be true, not ${describeValue(value)}`)),
 };

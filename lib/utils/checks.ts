@@ -38,6 +38,14 @@ export const timer: Check<number> = (value, path, refuse) => {
     : refuse(path, `must be more than 0 and at most 24 days, not ${describeValue(value)}`);
 };
 
+/** One that PostgreSQL can read, too: the years beyond are valid in JavaScript, and written in another form. */
+export const date: Check<Date> = (value, path, refuse) => {
+  const year = value instanceof Date ? value.getUTCFullYear() : Number.NaN;
+  return year >= 1 && year <= 9999
+    ? (value as Date)
+    : refuse(path, `must be a valid Date, not ${describeValue(value)}`);
+};
+
 /** One of these words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Check<T> {
   return (value, path, refuse) =>
