@@ -38,11 +38,14 @@ export type { BackoffStrategy, WorkerOptions } from './interfaces/worker-options
 export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 
 // streams
+export { StreamService } from './streams/stream.service.js';
+export type { StreamTail } from './streams/stream-tail.js';
 export { StreamConsumer } from './decorators/stream-consumer.decorator.js';
 export { OnStreamEvent } from './decorators/on-stream-event.decorator.js';
 export { OnStreamBatch } from './decorators/on-stream-batch.decorator.js';
 export { InvalidStreamConsumerError } from './errors/invalid-stream-consumer.error.js';
 export type { NewStreamEvent, StreamEvent } from './interfaces/stream-event.interface.js';
+export type { ObserveOptions, PublishOptions, ReadOptions } from './interfaces/stream-options.interface.js';
 export type { StreamConsumerOptions } from './interfaces/stream-consumer-options.interface.js';
 export type { StreamContext } from './interfaces/stream-context.interface.js';
 
@@ -55,6 +58,7 @@ export { PgQueueError } from './errors/pg-queue.error.js';
 export { DatabaseUnavailableError } from './errors/database-unavailable.error.js';
 export { DuplicateHandlerError } from './errors/duplicate-handler.error.js';
 export { DuplicateKeyError } from './errors/duplicate-key.error.js';
+export { InvalidEventError } from './errors/invalid-event.error.js';
 export { InvalidJobError } from './errors/invalid-job.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidProcessorError } from './errors/invalid-processor.error.js';
@@ -66,3 +70,4 @@ export { LeaseLostError } from './errors/lease-lost.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { ShutdownError } from './errors/shutdown.error.js';
 export { StandbyError } from './errors/standby.error.js';
+export { UnknownGroupError } from './errors/unknown-group.error.js';

@@ -1,4 +1,4 @@
-import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Global, Module, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { PgConnection } from './engine/postgres/connection.js';
 import { Notifier } from './engine/postgres/notifier.js';
@@ -11,7 +11,10 @@ import { JobAppender } from './queue/job-appender.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import { QueueService } from './queue/queue.service.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
-import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
+import { StreamService } from './streams/stream.service.js';
+import { StreamTails } from './streams/stream-tails.js';
+import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /**
  * Owns the connection and what only needs that: global, so that it opens first and closes last, when the
@@ -32,15 +35,23 @@ import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
     PostgresStreamEngine,
     QueueRegistry,
     QueueService,
+    STREAM_IDS,
+    PostgresStreamEngine,
+    StreamService,
   ],
 })
-export class PgQueueCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class PgQueueCoreModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
+{
   readonly #connection: PgConnection;
+  readonly #tails: StreamTails;
   readonly #modules: ModulesContainer;
 
-  constructor(connection: PgConnection, modules: ModulesContainer) {
+  constructor(connection: PgConnection, tails: StreamTails, modules: ModulesContainer) {
     super();
     this.#connection = connection;
+    this.#tails = tails;
     this.#modules = modules;
   }
 
@@ -52,6 +63,11 @@ export class PgQueueCoreModule extends ConfigurableModuleClass implements OnModu
       );
     }
     await this.#connection.start();
+  }
+
+  onModuleDestroy(): void {
+    // before the HTTP server closes: it waits for its open responses, which may be such tails
+    this.#tails.close();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -4,14 +4,20 @@ import { Notifier } from './engine/postgres/notifier.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
+import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import type { JobEngine } from './engine/job-engine.interface.js';
+import type { StreamEngine } from './engine/stream-engine.interface.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { MODULE_OPTIONS_TOKEN } from './pg-queue.module-definition.js';
 import { resolveModuleOptions } from './pg-queue.options.js';
 import { JobAppender } from './queue/job-appender.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import { QueueService } from './queue/queue.service.js';
-import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { EventAppender } from './streams/event-appender.js';
+import { StreamService } from './streams/stream.service.js';
+import { StreamTails } from './streams/stream-tails.js';
+import { SILENT } from './utils/log.js';
+import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
 export const CORE_PROVIDERS: Provider[] = [
@@ -55,5 +61,37 @@ export const CORE_PROVIDERS: Provider[] = [
     useFactory: (engine: JobEngine, appender: JobAppender, registry: QueueRegistry, limits: ResolvedModuleOptions) =>
       new QueueService({ engine, appender, registry, limits }),
     inject: [PostgresJobEngine, JobAppender, QueueRegistry, PG_QUEUE_OPTIONS],
+  },
+  {
+    provide: STREAM_IDS,
+    useFactory: (connection: PgConnection) => new QueueIds(connection, 'stream'),
+    inject: [PgConnection],
+  },
+  {
+    provide: PostgresStreamEngine,
+    useFactory: (connection: PgConnection, streams: QueueIds, notifier: Notifier) =>
+      new PostgresStreamEngine(connection, streams, notifier),
+    inject: [PgConnection, STREAM_IDS, Notifier],
+  },
+  {
+    provide: EventAppender,
+    useFactory: (engine: StreamEngine) => new EventAppender(engine),
+    inject: [PostgresStreamEngine],
+  },
+  {
+    provide: StreamTails,
+    useFactory: (engine: StreamEngine, { closing }: PgConnection, { logger }: ResolvedModuleOptions) => {
+      const tails = new StreamTails({ engine, log: logger === false ? SILENT : logger });
+      // an init that fails runs no shutdown hook: it closes the connection alone
+      closing.addEventListener('abort', () => tails.close());
+      return tails;
+    },
+    inject: [PostgresStreamEngine, PgConnection, PG_QUEUE_OPTIONS],
+  },
+  {
+    provide: StreamService,
+    useFactory: (engine: StreamEngine, appender: EventAppender, tails: StreamTails, limits: ResolvedModuleOptions) =>
+      new StreamService({ engine, appender, tails, limits }),
+    inject: [PostgresStreamEngine, EventAppender, StreamTails, PG_QUEUE_OPTIONS],
   },
 ];

@@ -1,2 +1,5 @@
 /** Injects the checked module options (`ResolvedModuleOptions`). */
 export const PG_QUEUE_OPTIONS = Symbol('PG_QUEUE_OPTIONS');
+
+/** Injects the ids of streams (`QueueIds`); the class itself as a token injects those of queues. */
+export const STREAM_IDS = Symbol('STREAM_IDS');

@@ -36,6 +36,7 @@ export class PgConnection {
   #wrapped = false;
   #prepares = true;
   #closed: Promise<void> | undefined;
+  readonly #closing = new AbortController();
   readonly #onIdleError = (error: Error): void => {
     // the pool drops the client by itself; the next statement gets another
     this.#patient.broken();
@@ -52,6 +53,11 @@ export class PgConnection {
     this.#listenHosts = listenHosts;
     this.#patient = new PatientPool(pool, { patience: options.connectTimeout, hosts, log: this.#log });
     this.#pool.on('error', this.#onIdleError);
+  }
+
+  /** Aborts when it is closed, or could not be opened: nothing can be read through it any more. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** How long a statement may try to reach the database: ms. */
@@ -144,6 +150,7 @@ export class PgConnection {
   }
 
   async #close(): Promise<void> {
+    this.#closing.abort();
     this.#patient.close();
     if (this.#options.pool === undefined) await this.#pool.end();
     // an owned pool may still report the end of its idle clients
