@@ -46,11 +46,7 @@ export class StreamService {
    *
    * @throws InvalidEventError with a path such as `events[3].data.to`, InvalidTransactionError, DatabaseUnavailableError
    */
-  async publishBulk<Data>(
-    stream: string,
-    events: readonly NewStreamEvent<Data>[],
-    options?: PublishOptions,
-  ): Promise<string[]> {
+  async publishBulk(stream: string, events: readonly NewStreamEvent[], options?: PublishOptions): Promise<string[]> {
     const { appender, limits } = this.#context;
     const name = checkStream(stream);
     const { tx } = checkPublishOptions(options);

@@ -1,5 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countedPool } from '../support/counted-pool.js';
 import { testDatabase } from '../support/database.js';
 import { ended, newQueue, processor, testApplications } from '../support/running.js';
 import { until } from '../support/signals.js';
@@ -68,23 +69,7 @@ describe('add()s at the same time', () => {
   let pool: pg.Pool;
   let statements: string[];
   beforeAll(() => {
-    pool = new pg.Pool({ connectionString: database.url });
-    statements = [];
-    const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
-    pool.connect = (async () => {
-      const client = await connect();
-      return new Proxy(client, {
-        get(target, key) {
-          const value: unknown = Reflect.get(target, key);
-          if (typeof value !== 'function') return value;
-          return (...args: unknown[]) => {
-            const { text = String(args[0]) } = args[0] as { text?: string };
-            if (key === 'query' && /add_jobs(_and_wake)?\(/.test(text)) statements.push(text);
-            return (value as (...all: unknown[]) => unknown).apply(target, args);
-          };
-        },
-      });
-    }) as never;
+    ({ pool, statements } = countedPool(database.url, /add_jobs(_and_wake)?\(/));
   });
   afterAll(() => pool.end());
 
