@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PgConnection } from '../../lib/engine/postgres/connection.js';
@@ -38,6 +39,32 @@ async function terminate(pid: number): Promise<void> {
 }
 const jobs = async (): Promise<number> =>
   Number((await database.client.query(`select count(*) from ${database.schema}.entry`)).rows[0].count);
+
+/** Lets a client in, and ends it in the same packet, as a server does that is told to just then. */
+async function endingServer(): Promise<number> {
+  const message = (type: string, body: string): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(4 + body.length);
+    return Buffer.concat([Buffer.from(type), length, Buffer.from(body)]);
+  };
+  const ended = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I'), ended])));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(async () => new Promise((resolve) => server.close(resolve)));
+  return (server.address() as AddressInfo).port;
+}
+
+describe('a new connection that the server ends as it lets it in', () => {
+  it('is an outage, and does not end the process', async () => {
+    const port = await endingServer();
+    const own = connection({ connection: { host: '127.0.0.1', port }, connectTimeout: 300 });
+    // an error event that nobody listens to would be an unhandled error of this run
+    await expect(own.query('select')).rejects.toThrow(DatabaseUnavailableError);
+  });
+});
 
 describe('an idle connection that the server ends', () => {
   it('does not end the process, and the next statement gets another', async () => {

@@ -42,6 +42,10 @@ export class PgConnection {
     this.#patient.broken();
     this.#log.debug?.(`An idle connection was lost: ${error.message}`);
   };
+  readonly #onConnect = (client: PoolClient): void => {
+    // let in and ended in one packet: the pool listens no longer then, and who asked for it does not yet
+    client.on('error', () => undefined);
+  };
 
   /** @throws InvalidOptionsError for an address that cannot be used. */
   constructor(options: ResolvedModuleOptions) {
@@ -53,6 +57,7 @@ export class PgConnection {
     this.#listenHosts = listenHosts;
     this.#patient = new PatientPool(pool, { patience: options.connectTimeout, hosts, log: this.#log });
     this.#pool.on('error', this.#onIdleError);
+    this.#pool.on('connect', this.#onConnect);
   }
 
   /** Aborts when it is closed, or could not be opened: nothing can be read through it any more. */
@@ -152,8 +157,9 @@ export class PgConnection {
   async #close(): Promise<void> {
     this.#closing.abort();
     this.#patient.close();
-    if (this.#options.pool === undefined) await this.#pool.end();
     // an owned pool may still report the end of its idle clients
-    else this.#pool.off('error', this.#onIdleError);
+    if (this.#options.pool === undefined) return this.#pool.end();
+    this.#pool.off('error', this.#onIdleError);
+    this.#pool.off('connect', this.#onConnect);
   }
 }
