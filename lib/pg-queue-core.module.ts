@@ -6,7 +6,6 @@ import { QueueIds } from './engine/postgres/queue-ids.js';
 import { InvalidOptionsError } from './errors/invalid-options.error.js';
 import { CORE_PROVIDERS } from './pg-queue-core.providers.js';
 import { ConfigurableModuleClass } from './pg-queue.module-definition.js';
-import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { JobAppender } from './queue/job-appender.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import { QueueService } from './queue/queue.service.js';
@@ -32,7 +31,6 @@ import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
     Notifier,
     PostgresJobEngine,
     JobAppender,
-    PostgresStreamEngine,
     QueueRegistry,
     QueueService,
     STREAM_IDS,

@@ -2,7 +2,6 @@ import type { Provider } from '@nestjs/common';
 import { PgConnection } from './engine/postgres/connection.js';
 import { Notifier } from './engine/postgres/notifier.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
-import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import type { JobEngine } from './engine/job-engine.interface.js';
@@ -43,12 +42,6 @@ export const CORE_PROVIDERS: Provider[] = [
     useFactory: (connection: PgConnection, queues: QueueIds, notifier: Notifier) =>
       new PostgresJobEngine(connection, queues, notifier),
     inject: [PgConnection, QueueIds, Notifier],
-  },
-  {
-    provide: PostgresStreamEngine,
-    useFactory: (connection: PgConnection, notifier: Notifier) =>
-      new PostgresStreamEngine(connection, new QueueIds(connection, 'stream'), notifier),
-    inject: [PgConnection, Notifier],
   },
   { provide: JobAppender, useFactory: (engine: JobEngine) => new JobAppender(engine), inject: [PostgresJobEngine] },
   {

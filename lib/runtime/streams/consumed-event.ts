@@ -1,28 +1,26 @@
-import type { EventRecord } from '../../engine/stream-engine.interface.js';
 import type { ClaimedRun } from '../../engine/worker-engine.interface.js';
 import type { StreamEvent } from '../../interfaces/stream-event.interface.js';
-import { LoggedEvent } from '../../streams/logged-event.js';
+import { toStreamEvent } from '../../streams/stored-event.js';
 
 /** The event that a run is of: at its first delivery as the batch has it, later as the job that it became. */
 export function eventOfRun(stream: string, claimed: ClaimedRun): StreamEvent {
-  if (claimed.event !== undefined) return new LoggedEvent(stream, claimed.event, claimed.attempt - 1);
+  if (claimed.event !== undefined) return toStreamEvent(stream, claimed.event, claimed.attempt - 1);
   const { key, name, data, options, createdAt, attempt } = claimed;
-  const record: EventRecord = {
+  const source = {
     id: key,
     type: name,
     data,
     key: options?.key ?? null,
-    headers: options?.headers === undefined ? null : JSON.stringify(options.headers),
+    headers: options?.headers ?? null,
     publishedAt: createdAt,
-    txid: '',
     cursor: options?.cursor ?? '',
   };
-  return new LoggedEvent(stream, record, attempt - 1);
+  return toStreamEvent(stream, source, attempt - 1);
 }
 
 /** The events of a run of a whole batch: all of them at the first delivery, later each by itself. */
 export function eventsOfRun(stream: string, claimed: ClaimedRun): StreamEvent[] {
   const { batch, attempt } = claimed;
   if (batch === undefined) return [eventOfRun(stream, claimed)];
-  return batch.events.map((record, i) => new LoggedEvent(stream, record, i === 0 ? attempt - 1 : 0));
+  return batch.events.map((record, i) => toStreamEvent(stream, record, i === 0 ? attempt - 1 : 0));
 }

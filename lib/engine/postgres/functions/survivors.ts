@@ -38,7 +38,8 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
            l.pos_txid, l.pos_job, l.s0, l.s1, l.due_until, case when o.n is not null then l.result_seg end,
            case when o.n is not null then l.job_ids end, case when o.n is not null then l.runs end,
            case when o.n is not null then l.from_s0 end, case when o.n is not null then l.from_s1 end,
-           case when o.n is not null then l.from_txid end, case when o.n is not null then l.from_job end, l.tries
+           case when o.n is not null then l.from_txid end, case when o.n is not null then l.from_job end,
+           case when o.n is not null then l.events end, l.tries
       from %1$s l
       left join (select distinct x.queue_id, x.lane, x.n from %1$s x cross join lateral unnest(x.job_ids, x.runs) j (job_id, run)
         left join ${s}.result r on r.queue_id = x.queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1)

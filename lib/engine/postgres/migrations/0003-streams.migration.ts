@@ -43,10 +43,10 @@ export const streams: Migration = {
     `lock table ${SEGMENTS.map((i) => `${s}.lease_${i}`).join(', ')}, ${s}.queue in access exclusive mode`,
     // 's': a stream, whose events have its id; 'g': a group, which is a queue of its own: what it has to repeat are jobs there
     `alter table ${s}.queue add column kind "char" not null default 'q', add column stream_id int`,
-    // a batch: the cursor it begins after; where it ends is the lease's own cursor. `tries`: of the event that comes next, where it holds up the others
+    // a batch: the cursor it begins after, and how many events it has; where it ends is the lease's own cursor. `tries`: of the event that comes next, where it holds up the others
     ...SEGMENTS.map(
       (i) =>
-        `alter table ${s}.lease_${i} add column from_s0 pg_snapshot, add column from_s1 pg_snapshot, add column from_txid xid8, add column from_job bigint, add column tries jsonb`,
+        `alter table ${s}.lease_${i} add column from_s0 pg_snapshot, add column from_s1 pg_snapshot, add column from_txid xid8, add column from_job bigint, add column events int, add column tries jsonb`,
     ),
     `create or replace view ${s}.lease as ${SEGMENTS.map((i) => `select * from ${s}.lease_${i}`).join(' union all ')}`,
     ...events(s),

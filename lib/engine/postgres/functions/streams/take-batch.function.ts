@@ -71,8 +71,10 @@ begin
         raise exception 'the log was written by another cluster: its transactions are ahead of this one''s'
           using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
       end if;
-      if _hold <> 'nothing' and _c.job_ids is not null
-          and not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = _c.job_ids[1] and r.run = 1) then
+      -- not only the newest lease: the position may have been moved since
+      if _hold <> 'nothing' and (select not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = b.job_id and r.run = 1)
+          from (select l.job_ids[1] as job_id from ${s}.lease l
+            where l.queue_id = _group_id and l.lane = _lane and l.job_ids is not null order by l.n desc limit 1) b) then
         _pause := least(_pause, ${BUSY_PAUSE});
         continue;
       end if;
@@ -100,9 +102,9 @@ begin
         ${perSegment(
           '_lease_seg',
           (i) => `
-        insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job, tries)
+        insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, at, s0, s1, pos_txid, pos_job, result_seg, job_ids, from_s0, from_s1, from_txid, from_job, events, tries)
         values (_group_id, _lane, _c.n + 1, _worker, _claim_no, _at, _e.s0, _e.s1, _e.pos_txid, _e.pos_id, _result_seg, array[_batch],
-                _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _tries);`,
+                _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _taken, _tries);`,
         )}
         _more := _e.pos_txid is not null or _hold = 'key';
         exit;
@@ -119,7 +121,7 @@ begin
 end
 $fn$`;
 
-/** A batch's events again, as they were handed out. */
+/** A batch's events again, as they were handed out: as many, after the cursor that it began after, as far as its claim had seen. */
 export const batchEvents = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.batch_events(_group_id int, _lane int, _n bigint) returns table (
   at_s0 pg_snapshot, at_s1 pg_snapshot, ids text, txids text, published text, types text, keys text, headers text, payloads text
@@ -129,8 +131,8 @@ select e.at_s0, e.at_s1, ${EVENTS.split(', ')
   .join(', ')}
   from (select l.*, q.stream_id from ${s}.lease l join ${s}.queue q on q.queue_id = l.queue_id
     where l.queue_id = _group_id and l.lane = _lane and l.n = _n limit 1) l
- cross join lateral ${s}.read_events(l.stream_id, l.from_s0, l.from_s1, l.from_txid, l.from_job, l.s1, 2147483647, 9223372036854775807,
-   null, l.s0, l.s1, l.pos_txid, l.pos_job, ${slotOf('l.lane')}) e
+ cross join lateral ${s}.read_events(l.stream_id, l.from_s0, l.from_s1, l.from_txid, l.from_job, l.s1, l.events, 9223372036854775807,
+   _slot => ${slotOf('l.lane')}) e
  where e.taken > 0
 $fn$`;
 
