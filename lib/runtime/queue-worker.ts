@@ -27,6 +27,13 @@ const STREAM_ONLY: ReadonlySet<number> = new Set([STREAM_LANE]);
 /** A run that has not started this long after its claim is handed back, for another process to take: ms. */
 const START_WITHIN = 1_000;
 
+export interface BatchSettings {
+  readonly maxMessages: number;
+  readonly hold: 'nothing' | 'key' | 'stream';
+  /** Runs that may wait when the next batch is taken: about one batch's. */
+  readonly ahead: number;
+}
+
 export interface QueueWorkerDeps {
   readonly queueId: number;
   readonly engine: WorkerEngine;
@@ -36,7 +43,7 @@ export interface QueueWorkerDeps {
   readonly suspects: SuspectPlace;
   readonly log: Log;
   /** Of a group: how it takes batches of its stream. */
-  readonly batches?: { readonly maxMessages: number; readonly hold: 'nothing' | 'key' | 'stream' } | undefined;
+  readonly batches?: BatchSettings | undefined;
   /** This process's id as a worker. */
   worker(): string;
   /** Milliseconds between polls, as things are. */
@@ -179,7 +186,14 @@ export class QueueWorker {
   }
 
   #hasReason(): boolean {
-    return this.#promote || ((this.#stream || this.#hasLanes()) && this.#want() > 0);
+    return this.#promote || this.#wantsBatch() || (this.#hasLanes() && this.#want() > 0);
+  }
+
+  /** However quick its handlers are, one batch is fetched ahead: memory is bounded. */
+  #wantsBatch(): boolean {
+    if (!this.#stream || this.#want() === 0) return false;
+    const waiting = this.#deps.routes.slots.reduce((sum, slots) => sum + slots.waiting, 0);
+    return waiting < this.#deps.batches!.ahead;
   }
 
   #hasLanes(): boolean {
@@ -206,8 +220,8 @@ export class QueueWorker {
     while (!this.#stopping.signal.aborted && this.#hasReason()) {
       try {
         if (this.#promote) await this.#promoteDue();
-        else if (this.#hasLanes()) await this.#claim();
-        if (this.#stream && this.#want() > 0 && !this.#stopping.signal.aborted) await this.#takeBatch();
+        else if (this.#hasLanes() && this.#want() > 0) await this.#claim();
+        if (this.#wantsBatch() && !this.#stopping.signal.aborted) await this.#takeBatch();
         tries = 0;
       } catch (error) {
         if (error instanceof WorkerDeadError) this.#deps.onDead();

@@ -222,7 +222,11 @@ export class QueueRuntime {
       worker: new QueueWorker({
         ...shared,
         executor,
-        batches: of && { maxMessages: of.options.maxMessages, hold: of.options.hold },
+        batches: of && {
+          maxMessages: of.options.maxMessages,
+          hold: of.options.hold,
+          ahead: of.whole ? 1 : of.options.maxMessages,
+        },
         pollInterval: () => (listener.listening ? pollInterval : Math.min(pollInterval, POLL_INTERVAL_UNHEARD)),
         onDead: () => this.#startAnew(),
         onTime: (ms) => {

@@ -101,3 +101,19 @@ export async function nack(
     false,
   );
 }
+
+/** Ends a batch of a group whose order counts: its position moves back into it. */
+export async function rewind(
+  worker: TestWorker,
+  group: Group,
+  { key, lease }: Batch,
+  how: NonNullable<FollowUp['rewind']>,
+): Promise<Refusal[]> {
+  const followUp: FollowUp = { state: 'r', batch: lease.n, lane: lease.lane, rewind: how };
+  return worker.session.work.finish(
+    worker.id,
+    group.id,
+    [{ key, run: 1, lease, ran: 1, output: null, followUp }],
+    false,
+  );
+}

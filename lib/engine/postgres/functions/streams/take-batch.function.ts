@@ -91,7 +91,7 @@ begin
         exit when _e.taken = 0;
         if _taken = 0 then
           _batch := nextval('${s.replaceAll("'", "''")}.job_id');
-          held := array(select h.key from ${s}.held_key h where h.group_id = _group_id order by h.key);
+          held := case when _hold = 'key' then array(select h.key from ${s}.held_key h where h.group_id = _group_id order by h.key) else '{}' end;
         end if;
         _taken := _taken + _e.taken;
         lane := _lane; n := _c.n + 1; job_id := _batch; at_s0 := _e.at_s0::text; at_s1 := _e.at_s1::text; ids := _e.ids; txids := _e.txids;
