@@ -39,10 +39,10 @@ export async function* eventPages(
       news = new AbortController();
       const request = { from: after, limit: PAGE, maxBytes: MAX_BYTES, types };
       const page = await readPatiently({ engine, log }, stream, request, ending);
-      if (page === undefined || ending.aborted) return;
+      if (page === undefined) return;
       after = { cursor: page.cursor };
       if (page.events.length > 0) yield page.events;
-      if (!page.more && !ending.aborted) await pause(POLL, news.signal);
+      if (!page.more) await pause(POLL, news.signal);
     }
   } finally {
     deafen();

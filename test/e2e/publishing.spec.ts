@@ -205,15 +205,6 @@ describe('publishBulk()', () => {
     });
   });
 
-  it('takes headers that are larger than a statement, all together', async () => {
-    const headers = { a: 'x'.repeat(1_000_000) };
-    const ids = await streams.publishBulk(
-      stream,
-      Array.from({ length: 40 }, () => ({ data: 1, headers })),
-    );
-    expect(idsOf(await readAll(10))).toEqual(ids);
-  });
-
   it('of nothing does nothing', async () => {
     expect(await streams.publishBulk(stream, [])).toEqual([]);
     expect(await readAll()).toEqual([]);

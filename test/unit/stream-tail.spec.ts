@@ -267,17 +267,33 @@ describe('a tail that is iterated', () => {
 });
 
 describe('closing', () => {
+  it('ends a loop in the middle of a page', async () => {
+    const { tails, tail } = setUp(10);
+    const seen: string[] = [];
+    for await (const { id } of tail({ after: 'start' })) {
+      seen.push(id);
+      tails.close();
+    }
+    expect(seen).toEqual(['1']);
+  });
+
   it('completes the tails that are read, and those that are begun later', async () => {
     const { engine, tails, tail } = setUp(700);
     const ends: string[] = [];
     tail().subscribe({ complete: () => ends.push('waiting') });
-    tail({ after: 'start' }).subscribe({ next: () => tails.close(), complete: () => ends.push('in a page') });
+    tail({ after: 'start' }).subscribe({
+      next: ({ id }) => {
+        ends.push(`event ${id}`);
+        tails.close();
+      },
+      complete: () => ends.push('in a page'),
+    });
     const iterator = tail()[Symbol.asyncIterator]();
     void iterator.next().then(({ done }) => ends.push(`iterated ${done}`));
     await turn();
     tail().subscribe({ complete: () => ends.push('later') });
     await turn();
-    expect(ends.toSorted()).toEqual(['in a page', 'iterated true', 'later', 'waiting']);
+    expect(ends.toSorted()).toEqual(['event 1', 'in a page', 'iterated true', 'later', 'waiting']);
     expect([engine.reads.length, engine.listeners.size]).toEqual([3, 0]);
   });
 });
