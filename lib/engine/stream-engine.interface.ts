@@ -92,4 +92,6 @@ export interface StreamEngine {
    * visible yet. It only saves time: who waits looks by himself, too. Returns what ends it.
    */
   onPublished(stream: string, listener: () => void): () => void;
+  /** Another process has published to a stream: this one's LISTEN connection has heard so. */
+  heard(streamId: number): void;
 }

@@ -28,7 +28,7 @@ const POLL_INTERVAL_UNHEARD = 1_000;
 export interface QueueRuntimeDeps {
   readonly engine: WorkerEngine;
   readonly jobs: JobEngine;
-  readonly streams: Pick<StreamEngine, 'subscribe'>;
+  readonly streams: Pick<StreamEngine, 'subscribe' | 'heard'>;
   readonly listener: WakeUpListener;
   /** Undefined: this process takes no part in upkeep. */
   readonly maintenance: MaintenanceEngine | undefined;
@@ -238,7 +238,10 @@ export class QueueRuntime {
 
   #listen(): void {
     this.#deps.listener.start(this.#worker, {
-      onWake: (wake) => this.#wake(wake),
+      onWake: (wake) => {
+        if ('lane' in wake) this.#deps.streams.heard(wake.queueId);
+        this.#wake(wake);
+      },
       onListening: () => {
         this.#unknown.listening();
         this.#lookEverywhere();

@@ -58,6 +58,8 @@ export class FakeStreamEngine implements StreamEngine {
 
   async seek(): Promise<void> {}
 
+  heard(): void {}
+
   onPublished(_stream: string, listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -44,7 +44,8 @@ async function compile(
 ): Promise<Fakes & { app: TestingModule }> {
   const log: string[] = [];
   const note = (what: string) => async (): Promise<void> => void log.push(what);
-  const connection = { start: vi.fn<Hook>(note('connect')), close: vi.fn<Hook>(note('disconnect')) };
+  const { signal: closing } = new AbortController();
+  const connection = { closing, start: vi.fn<Hook>(note('connect')), close: vi.fn<Hook>(note('disconnect')) };
   const runtime = { start: vi.fn<Hook>(note('start')), stop: vi.fn<Hook>(note('stop')) };
   const app = await Test.createTestingModule({ imports, providers })
     .overrideProvider(PgConnection)

@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 function runtimeOf(engine: WorkerEngine): QueueRuntime {
-  const streams = { subscribe: async () => ({ id: 1, streamId: 2, isNew: false }) };
+  const streams = { subscribe: async () => ({ id: 1, streamId: 2, isNew: false }), heard: () => undefined };
   return new QueueRuntime({ engine, jobs: noJobs, streams, listener, maintenance: undefined, limits, log });
 }
 
