@@ -16,10 +16,10 @@ import type {
   TakenRun,
   WorkerEngine,
 } from '../worker-engine.interface.js';
+import { adopt, adopting } from './adopting.js';
 import { type ClaimRow, unpackClaim } from './claim-unpacking.js';
 import type { PgConnection } from './connection.js';
 import { sqlState } from './connection-faults.js';
-import { longWork } from './long-work.js';
 import type { Notifier } from './notifier.js';
 import { packOutcomes } from './outcome-packing.js';
 import type { PostgresListener } from './postgres-listener.js';
@@ -65,7 +65,7 @@ export class PostgresWorkerEngine implements WorkerEngine {
     listening: boolean,
     maxStalled: Readonly<Record<string, number>>,
   ): Promise<void> {
-    await this.#adopt(false);
+    await adopt(this.#connection, false);
     await this.#call('register_worker($1, $2, $3, $4, $5, $6)', [
       worker,
       hostname(),
@@ -255,21 +255,8 @@ from ${this.#connection.names.schema}.open_runs($1, $2::float8 * interval '1 mil
     await this.#call('release_ended($1)', [groupId]);
   }
 
-  async #adopt(force: boolean): Promise<void> {
-    await longWork(this.#connection, async (client) =>
-      client.query(`select ${this.#connection.names.schema}.adopt($1)`, [force]),
-    );
-  }
-
-  /** A log that another cluster has written is made this one's first. */
   async #adopting<Row extends object>(statement: string | Statement, values: unknown[]): Promise<Row[]> {
-    try {
-      return await this.#connection.query<Row>(statement, values);
-    } catch (error) {
-      if (sqlState(error) !== SqlState.foreignCluster) throw error;
-      await this.#adopt(true);
-      return this.#connection.query<Row>(statement, values);
-    }
+    return adopting<Row>(this.#connection, statement, values);
   }
 
   async #call<Row extends object>(call: string, values: unknown[]): Promise<Row[]> {
