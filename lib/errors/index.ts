@@ -16,5 +16,6 @@ export { LeaseLostError } from './lease-lost.error.js';
 export { SchemaVersionError } from './schema-version.error.js';
 export { ShutdownError } from './shutdown.error.js';
 export { StandbyError } from './standby.error.js';
+export { UnknownBatchError } from './unknown-batch.error.js';
 export { UnknownGroupError } from './unknown-group.error.js';
 export { UnrecoverableError } from './unrecoverable.error.js';

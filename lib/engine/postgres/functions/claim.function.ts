@@ -2,6 +2,7 @@ import { currentSegment } from '../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../schema-names.js';
 import { cutStretch, moveStrangers, takeStretch, wanted } from './claim-stretch.js';
 import { KEEP_MEMORY } from './keep-memory.js';
+import { workerIsAlive } from './worker-is-alive.js';
 
 /** Moves of jobs nobody here handles, at most, in one claim: a rolling deploy must not move a backlog of a million. */
 const MAX_MOVES = 100;
@@ -70,7 +71,7 @@ begin
     pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)), pg_advisory_xact_lock(${s}.lock_key('queue', _queue_id::text));
   -- at once, for each statement is set up anew in each transaction
   select pg_current_snapshot(), clock_timestamp(),
-         exists (select from ${s}.worker w where w.worker = _worker and not w.dead),
+         ${workerIsAlive(s)},
          exists (select from ${s}.queue q where q.queue_id = _queue_id and q.paused),
          exists (select from ${s}.result r where r.queue_id = _queue_id and r.revoked),
          ${currentSegment(s, 'entry')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')}

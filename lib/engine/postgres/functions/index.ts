@@ -41,11 +41,15 @@ import { removeJob } from './remove-job.function.js';
 import { retryDead } from './retry-dead.function.js';
 import { revoke } from './revoke.function.js';
 import { rotate, segmentIsUsed, settle, switchRing } from './rotate.function.js';
+import { clientBatch, clientHead } from './streams/client-batch.function.js';
+import { purgeDeadEvents, replayDead } from './streams/dead-letters.function.js';
+import { ackBatch, nackEvent } from './streams/end-batch.function.js';
 import { checkStreamName, ensureStream } from './streams/ensure-stream.function.js';
 import { publish, publishEvents, publishEventsAndWake } from './streams/publish-events.function.js';
 import { readEvents } from './streams/read-events.function.js';
 import { parkEvent, releaseEnded, releaseKey } from './streams/hold-key.function.js';
 import { countAfter, readStream } from './streams/read-stream.function.js';
+import { receiveBatch } from './streams/receive-batch.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
 import { scatterBatch } from './streams/scatter-batch.function.js';
@@ -132,6 +136,13 @@ export function functions(names: SchemaNames): string[] {
     updateData,
     changePriority,
     streamLag,
+    clientHead,
+    clientBatch,
+    receiveBatch,
+    ackBatch,
+    nackEvent,
+    replayDead,
+    purgeDeadEvents,
     pauseQueue,
     setRetention,
     clean,

@@ -1,6 +1,7 @@
 import { STREAM_LANE } from '../../worker-engine.interface.js';
 import { perSegment, type SchemaNames } from '../schema-names.js';
 import { unended } from './unended.js';
+import { CLIENT_WORKER } from './worker-is-alive.js';
 
 /** Reclaiming waits meanwhile: ms for each run that is locked. */
 const LOCKED_FOR = 10;
@@ -128,7 +129,7 @@ create or replace function ${s}.orphans() returns setof uuid
 language sql stable as $fn$
 with orphaned as materialized (
   select l.queue_id, l.worker, l.job_ids, l.runs from ${s}.lease l
-   where l.worker is not null and l.queue_id > 0 and l.at < clock_timestamp() - interval '10 seconds'
+   where l.worker <> ${CLIENT_WORKER} and l.queue_id > 0 and l.at < clock_timestamp() - interval '10 seconds'
      and not exists (select from ${s}.worker w where w.worker = l.worker)
 )
 select distinct l.worker from orphaned l, lateral unnest(l.job_ids, l.runs) j (job_id, run)

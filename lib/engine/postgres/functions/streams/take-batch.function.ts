@@ -2,6 +2,7 @@ import { currentSegment } from '../../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schema-names.js';
 import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { holdOf, LANES_OF, NO_KEY_LANE, slotOf, SLOTS } from './slots.js';
+import { workerIsAlive } from '../worker-is-alive.js';
 
 /** In-progress transactions in a cursor's snapshot beyond which a look that found nothing is saved, as claim() does. */
 const MANY_RUNNING = 8;
@@ -42,7 +43,7 @@ begin
   end if;
   perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
     pg_advisory_xact_lock_shared(${s}.lock_key('worker', _worker::text)), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
-  select pg_current_snapshot(), clock_timestamp(), exists (select from ${s}.worker w where w.worker = _worker and not w.dead),
+  select pg_current_snapshot(), clock_timestamp(), ${workerIsAlive(s)},
          q.stream_id, q.paused, ${holdOf('q.settings')}, ${currentSegment(s, 'result')}, ${currentSegment(s, 'lease')}
     into _now, _at, _alive, _stream_id, _paused, _hold, _result_seg, _lease_seg
     from (select) one left join ${s}.queue q on q.queue_id = _group_id and q.kind = 'g';
