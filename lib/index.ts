@@ -40,6 +40,7 @@ export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 // streams
 export { StreamService } from './streams/stream.service.js';
 export type { StreamTail } from './streams/stream-tail.js';
+export { StreamClient } from './streams/stream-client.js';
 export { StreamConsumer } from './decorators/stream-consumer.decorator.js';
 export { OnStreamEvent } from './decorators/on-stream-event.decorator.js';
 export { OnStreamBatch } from './decorators/on-stream-batch.decorator.js';
@@ -47,6 +48,14 @@ export { InvalidStreamConsumerError } from './errors/invalid-stream-consumer.err
 export type { NewStreamEvent, StreamEvent } from './interfaces/stream-event.interface.js';
 export type { ObserveOptions, PublishOptions, ReadOptions } from './interfaces/stream-options.interface.js';
 export type { StreamConsumerOptions } from './interfaces/stream-consumer-options.interface.js';
+export type {
+  DeadLetter,
+  DeadLetterOptions,
+  ReplayFilter,
+  SendOptions,
+  StreamBatch,
+  SubscribeOptions,
+} from './interfaces/stream-client.interface.js';
 export type { StreamContext } from './interfaces/stream-context.interface.js';
 
 // operating
@@ -70,4 +79,5 @@ export { LeaseLostError } from './errors/lease-lost.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { ShutdownError } from './errors/shutdown.error.js';
 export { StandbyError } from './errors/standby.error.js';
+export { UnknownBatchError } from './errors/unknown-batch.error.js';
 export { UnknownGroupError } from './errors/unknown-group.error.js';

@@ -14,6 +14,7 @@ import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.
 import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
 import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
+import { StreamClient } from './streams/stream-client.js';
 
 /**
  * Owns the connection and what only needs that: global, so that it opens first and closes last, when the
@@ -36,6 +37,7 @@ import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
     STREAM_IDS,
     PostgresStreamEngine,
     StreamService,
+    StreamClient,
   ],
 })
 export class PgQueueCoreModule

@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { PgConnection } from './engine/postgres/connection.js';
 import { Notifier } from './engine/postgres/notifier.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
+import { PostgresBatchEngine } from './engine/postgres/streams/postgres-batch.engine.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import type { JobEngine } from './engine/job-engine.interface.js';
@@ -16,6 +17,7 @@ import { EventAppender } from './streams/event-appender.js';
 import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
 import { SILENT } from './utils/log.js';
+import { StreamClient } from './streams/stream-client.js';
 import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
@@ -42,6 +44,21 @@ export const CORE_PROVIDERS: Provider[] = [
     useFactory: (connection: PgConnection, queues: QueueIds, notifier: Notifier) =>
       new PostgresJobEngine(connection, queues, notifier),
     inject: [PgConnection, QueueIds, Notifier],
+  },
+  {
+    provide: StreamClient,
+    useFactory: (
+      connection: PgConnection,
+      ids: QueueIds,
+      notifier: Notifier,
+      engine: StreamEngine,
+      streams: StreamService,
+    ) =>
+      new StreamClient({
+        engine: new PostgresBatchEngine(connection, ids, engine, notifier),
+        publish: async (stream, event, options) => streams.publish(stream, event, options),
+      }),
+    inject: [PgConnection, STREAM_IDS, Notifier, PostgresStreamEngine, StreamService],
   },
   { provide: JobAppender, useFactory: (engine: JobEngine) => new JobAppender(engine), inject: [PostgresJobEngine] },
   {

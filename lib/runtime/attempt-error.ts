@@ -1,4 +1,5 @@
 import type { AttemptError } from '../engine/job-engine.interface.js';
+import { storableText } from '../utils/text.js';
 import { toError } from '../utils/to-error.js';
 
 const MESSAGE_CHARACTERS = 2_000;
@@ -13,8 +14,8 @@ export function attemptError(thrown: unknown, attempt: number): AttemptError {
   try {
     const error = toError(thrown);
     return {
-      message: storable(error.message, MESSAGE_CHARACTERS),
-      stack: storable(stackOf(error, 3), characters),
+      message: storableText(String(error.message), MESSAGE_CHARACTERS),
+      stack: storableText(stackOf(error, 3), characters),
     };
   } catch {
     // a getter of the user's
@@ -25,10 +26,4 @@ export function attemptError(thrown: unknown, attempt: number): AttemptError {
 function stackOf(error: Error, depth: number): string {
   const stack = typeof error.stack === 'string' ? error.stack : `${error.name}: ${error.message}`;
   return depth > 0 && error.cause instanceof Error ? `${stack}\n[cause]: ${stackOf(error.cause, depth - 1)}` : stack;
-}
-
-function storable(text: unknown, characters: number): string {
-  const cut = String(text).slice(0, characters);
-  // a lone surrogate is replaced, as TextEncoder does
-  return Buffer.from(cut, 'utf8').toString('utf8').replaceAll('\0', '\uFFFD');
 }

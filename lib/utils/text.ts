@@ -7,6 +7,11 @@ export function hasUnstorableCharacter(text: string): boolean {
   return /\0|\p{Surrogate}/u.test(text);
 }
 
+/** A text cut to a size, in characters that PostgreSQL can store: what it cannot is replaced, as TextEncoder does. */
+export function storableText(text: string, characters: number): string {
+  return Buffer.from(text.slice(0, characters), 'utf8').toString('utf8').replaceAll('\0', '\uFFFD');
+}
+
 /** What keeps a value from being a name or key, for a message; `undefined` when nothing does. */
 export function textProblem(value: unknown): string | undefined {
   if (typeof value !== 'string') return 'must be a string';
