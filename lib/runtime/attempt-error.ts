@@ -14,7 +14,7 @@ export function attemptError(thrown: unknown, attempt: number): AttemptError {
   try {
     const error = toError(thrown);
     return {
-      message: storableText(String(error.message), MESSAGE_CHARACTERS),
+      message: storableText(error.message, MESSAGE_CHARACTERS),
       stack: storableText(stackOf(error, 3), characters),
     };
   } catch {

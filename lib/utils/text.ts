@@ -8,8 +8,8 @@ export function hasUnstorableCharacter(text: string): boolean {
 }
 
 /** A text cut to a size, in characters that PostgreSQL can store: what it cannot is replaced, as TextEncoder does. */
-export function storableText(text: string, characters: number): string {
-  return Buffer.from(text.slice(0, characters), 'utf8').toString('utf8').replaceAll('\0', '\uFFFD');
+export function storableText(text: unknown, characters: number): string {
+  return Buffer.from(String(text).slice(0, characters), 'utf8').toString('utf8').replaceAll('\0', '\uFFFD');
 }
 
 /** What keeps a value from being a name or key, for a message; `undefined` when nothing does. */

@@ -7,6 +7,7 @@ import { PostgresJobEngine } from '../../lib/engine/postgres/postgres-job.engine
 import { PostgresMaintenanceEngine } from '../../lib/engine/postgres/postgres-maintenance.engine.js';
 import { PostgresWorkerEngine } from '../../lib/engine/postgres/postgres-worker.engine.js';
 import { QueueIds } from '../../lib/engine/postgres/queue-ids.js';
+import { PostgresBatchEngine } from '../../lib/engine/postgres/streams/postgres-batch.engine.js';
 import { PostgresStreamEngine } from '../../lib/engine/postgres/streams/postgres-stream.engine.js';
 import { schemaNames } from '../../lib/engine/postgres/schema-names.js';
 import type {
@@ -62,6 +63,7 @@ export class Session {
   readonly work: PostgresWorkerEngine;
   readonly upkeep: PostgresMaintenanceEngine;
   readonly streams: PostgresStreamEngine;
+  readonly batches: PostgresBatchEngine;
 
   constructor(client: pg.Client, schema: string, ids: (connection: PgConnection) => QueueIds) {
     const connection = {
@@ -80,7 +82,9 @@ export class Session {
     this.jobs = new PostgresJobEngine(connection, ids(connection), silent);
     this.work = new PostgresWorkerEngine(connection, ids(connection), silent);
     this.upkeep = new PostgresMaintenanceEngine(connection);
-    this.streams = new PostgresStreamEngine(connection, new QueueIds(connection, 'stream'), silent);
+    const streamIds = new QueueIds(connection, 'stream');
+    this.streams = new PostgresStreamEngine(connection, streamIds, silent);
+    this.batches = new PostgresBatchEngine(connection, streamIds, this.streams, silent);
   }
 
   async add(queue: TestQueue, ...specs: JobSpec[]): Promise<AddedJob[]> {

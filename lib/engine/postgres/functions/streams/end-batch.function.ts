@@ -4,7 +4,7 @@ import { REFUSE_OLD_SNAPSHOT } from '../run-locks.js';
 import { inBatch } from './client-batch.function.js';
 import { eventOptions } from './scatter-batch.function.js';
 
-/** The locks of whoever ends something of a group's open batch, and that batch. */
+/** The locks of whoever ends something of a group's open batch, of whom there is one at a time; and that batch. */
 const OPEN_BATCH = (s: string): string => `
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock(${s}.lock_key('client', _group_id::text));
   select h.*, q.stream_id, coalesce((q.settings->>'attempts')::smallint, 6::smallint) as attempts into _h

@@ -8,8 +8,8 @@ import { CLIENT_LANE } from './client-lane.js';
  * A group's open batch; or a new one, which stays open until it is acknowledged: of the group's own runs that wait, or else of
  * what comes next in the stream. No rows when there is nothing.
  *
- * - Transaction as claim()'s, which it calls, or take_batch(): their locks first, in their order, and after the guard one of the
- *   group's for what is handed out to clients. So of two who ask one makes the batch, and both get it.
+ * - Transaction and locks as those of claim(), which it calls, or of take_batch(). So of two who ask one makes the batch, and both
+ *   get it.
  * - A batch is named by its claim, whose number goes by the clock: one that was lost in a crash never names another.
  * - Of a group whose order counts it takes nothing while another batch of the stream is open.
  */
@@ -26,9 +26,9 @@ begin
       hint = 'call it outside of a transaction block, or in one that has written nothing';
   end if;
   perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
-    pg_advisory_xact_lock(${s}.lock_key('client', _group_id::text)), pg_advisory_xact_lock_shared(${s}.lock_key('worker', ${CLIENT_WORKER}::text)),
+    pg_advisory_xact_lock_shared(${s}.lock_key('worker', ${CLIENT_WORKER}::text)),
     pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
-  select q.paused, coalesce(q.settings->>'hold', '') = 'stream' as in_order, h.open, h.claim_no, l.n as last_n into _h
+  select coalesce(q.settings->>'hold', '') = 'stream' as in_order, h.open, h.claim_no, l.n as last_n into _h
     from ${s}.queue q left join ${s}.client_head(_group_id) h on true
     left join lateral (select x.n from ${s}.lease x where x.queue_id = _group_id and x.lane = ${CLIENT_LANE} order by x.n desc limit 1) l on true
    where q.queue_id = _group_id and q.kind = 'g';
@@ -37,9 +37,6 @@ begin
   end if;
   if _h.open then
     return query select * from ${s}.client_batch(_group_id);
-    return;
-  end if;
-  if _h.paused then
     return;
   end if;
   _claim_no := greatest(coalesce(_h.claim_no, 0) + 1, floor(date_part('epoch', clock_timestamp()) * 1000000)::bigint);
