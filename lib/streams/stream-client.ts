@@ -19,7 +19,7 @@ import {
   checkReason,
   checkReplay,
 } from './client-arguments.js';
-import { LoggedEvent } from './logged-event.js';
+import { toStreamEvent } from './stored-event.js';
 
 const DEFAULT_MAX = 100;
 const DEFAULT_RETRY_AFTER = '60s';
@@ -145,5 +145,5 @@ export class StreamClient {
 }
 
 function toEvent<Data>(stream: string, { record, retryCount }: DeliveredEvent): StreamEvent<Data> {
-  return new LoggedEvent<Data>(stream, record, retryCount);
+  return toStreamEvent<Data>(stream, record, retryCount);
 }

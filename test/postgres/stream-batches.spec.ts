@@ -132,7 +132,7 @@ describe('an event of a batch', () => {
       await user.client.query('begin');
       await worker.session.work.completeIn(user.client, worker.id, group.id, {
         key: batch!.events[i]!.id,
-        run: 1,
+        run: -Number(batch!.lease.n),
         lease: batch!.lease,
         ran: 1,
         output: null,
@@ -165,7 +165,7 @@ describe('a batch whose process is gone', () => {
     await worker.session.client.query('begin');
     const late = dead.session.work.completeIn(worker.session.client, dead.id, group.id, {
       key: ids[2]!,
-      run: 1,
+      run: -Number(batch!.lease.n),
       lease: batch!.lease,
       ran: 1,
       output: null,
@@ -182,7 +182,7 @@ describe('a batch whose process is gone', () => {
     await user.client.query('begin isolation level repeatable read');
     await dead.session.work.completeIn(user.client, dead.id, group.id, {
       key: ids[0]!,
-      run: 1,
+      run: -Number(batch!.lease.n),
       lease: batch!.lease,
       ran: 1,
       output: null,
@@ -202,7 +202,7 @@ describe('a batch whose process is gone', () => {
     await bury(dead, group);
     const late = dead.session.work.completeIn(user.client, dead.id, group.id, {
       key: ids[0]!,
-      run: 1,
+      run: -Number(batch!.lease.n),
       lease: batch!.lease,
       ran: 1,
       output: null,

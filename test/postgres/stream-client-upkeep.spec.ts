@@ -1,3 +1,4 @@
+import { CLIENT_LANE } from '../../lib/engine/postgres/functions/streams/client-lane.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReceivedBatch } from '../../lib/engine/batch-engine.interface.js';
 import { testEngine } from '../support/engine.js';
@@ -107,7 +108,7 @@ describe('a client’s open batch', () => {
       ]),
     ).toEqual([
       { lane: -2147483647, job_ids: null, worker: null },
-      { lane: -2147483646, job_ids: null, worker: null },
+      { lane: CLIENT_LANE, job_ids: null, worker: null },
     ]);
     const ids = await stream.publish();
     expect(eventsOf(await receive(group))).toEqual(ids);

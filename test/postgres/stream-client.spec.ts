@@ -221,7 +221,7 @@ describe('an event that a client nacks', () => {
       group.id,
     ]);
     expect(rows).toEqual([
-      { attempt: 3, run: 3, reason: 'exhausted', meta: { errors: [{ message: 'first' }, { message: 'third' }] } },
+      { attempt: 3, run: 4, reason: 'exhausted', meta: { errors: [{ message: 'first' }, { message: 'third' }] } },
     ]);
   });
 
@@ -304,14 +304,14 @@ describe('beside consumers of its group', () => {
     const [stream, group, worker] = [...(await withGroup()), await engine.worker()];
     await engine.rows(`update ${engine.s}.queue set settings = '{"hold": "stream"}' where queue_id = $1`, [group.id]);
     const ids = await stream.publish(engine.main, {}, {}, {});
-    const theirs = await take(worker, group, { limit: 1, alone: true });
+    const theirs = await take(worker, group, { limit: 1 });
     expect(await receive(group)).toBeUndefined();
     await ack(worker, group, theirs.batch!);
     const batch = await receive(group, engine.main, 1);
     expect(eventsOf(batch)).toEqual([ids[1]]);
-    expect(await takeIds(worker, group, { alone: true })).toEqual([]);
+    expect(await takeIds(worker, group)).toEqual([]);
     await engine.main.batches.ack(batch!.id);
-    expect(await takeIds(worker, group, { alone: true })).toEqual([ids[2]]);
+    expect(await takeIds(worker, group)).toEqual([ids[2]]);
   });
 });
 

@@ -17,7 +17,7 @@ const complete = async (
 ): Promise<void> =>
   worker.session.work.completeIn(worker.session.client, worker.id, group.id, {
     key: id,
-    run: Number(batch.lease.n),
+    run: -Number(batch.lease.n),
     lease: batch.lease as never,
     ran: 1,
     output: null,

@@ -97,7 +97,7 @@ export async function nack(
   return worker.session.work.finish(
     worker.id,
     group.id,
-    [{ key: id, run: 1, lease, ran: 1, output: null, followUp: { ...followUp, event } }],
+    [{ key: id, run: -Number(lease.n), lease, ran: 1, output: null, followUp: { ...followUp, event } }],
     false,
   );
 }

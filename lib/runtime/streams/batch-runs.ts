@@ -78,8 +78,7 @@ export class BatchRuns {
   }
 
   #makeRun(event: EventRecord, batch: Batch, open: OpenBatch | undefined): JobRun {
-    const { attempts, hold } = this.#deps.stream;
-    const run = this.#deps.makeRun(runOfEvent(event, batch, attempts, hold !== 'nothing'));
+    const run = this.#deps.makeRun(runOfEvent(event, batch, this.#deps.stream.attempts));
     run.batch = open;
     return run;
   }

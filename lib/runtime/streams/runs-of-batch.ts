@@ -18,13 +18,13 @@ export function runOfBatch(batch: Batch, attempts: number): ClaimedRun {
   };
 }
 
-/** One of its events as a run of its own: the first, or its batch's number where the event may be in many. */
-export function runOfEvent(event: EventRecord, batch: Batch, attempts: number, isInMany: boolean): ClaimedRun {
+/** One of its events as a run of its own: its batch's number, below zero, as the event may be in many; as a job it has runs from 2 on. */
+export function runOfEvent(event: EventRecord, batch: Batch, attempts: number): ClaimedRun {
   const { id, type, data, publishedAt } = event;
   const { lease, tries, events } = batch;
   return {
     key: id,
-    run: isInMany ? Number(lease.n) : 1,
+    run: -Number(lease.n),
     ...delivery(event === events[0] ? tries : null),
     maxAttempts: attempts,
     name: type,

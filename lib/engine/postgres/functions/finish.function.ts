@@ -187,7 +187,7 @@ begin
      (select f.txid, f.queue_id, f.lane, f.job_id, f.created_at, f.run, f.attempt, f.max_attempts, f.lost, f.name, f.payload, f.options, f.meta
         from ${s}.entry f where f.queue_id = _queue_id and f.job_id = d.job_id and f.run = d.run limit 1)
      union all
-     (select v.txid, _queue_id, 0, v.event_id, v.published_at, d.run, (x.how->'event'->>'attempt')::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${eventOptions('v', `x.how->'event'->>'cursor'`)},
+     (select v.txid, _queue_id, 0, v.event_id, v.published_at, ${s}.next_event_run(_queue_id, v.event_id) - 1, (x.how->'event'->>'attempt')::smallint, (x.how->'event'->>'attempts')::smallint, 0::smallint, v.type, v.payload, ${eventOptions('v', `x.how->'event'->>'cursor'`)},
              case when jsonb_array_length(x.how->'event'->'errors') > 0 then jsonb_build_object('errors', x.how->'event'->'errors') end
         from ${s}.event v
        where v.stream_id = (x.how->'event'->>'stream')::int and v.txid = (x.how->'event'->>'txid')::xid8 and v.event_id = d.job_id limit 1)

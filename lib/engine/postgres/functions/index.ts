@@ -52,7 +52,7 @@ import { countAfter, readStream } from './streams/read-stream.function.js';
 import { receiveBatch } from './streams/receive-batch.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
-import { scatterBatch } from './streams/scatter-batch.function.js';
+import { nextEventRun, scatterBatch } from './streams/scatter-batch.function.js';
 import { groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { shortestKept, streamFloors } from './streams/stream-floors.function.js';
 import { batchEvents, batchPlaces, takeBatch } from './streams/take-batch.function.js';
@@ -106,6 +106,7 @@ export function functions(names: SchemaNames): string[] {
     batchEvents,
     batchPlaces,
     takeBatch,
+    nextEventRun,
     scatterBatch,
     rewindBatch,
     rewindLost,

@@ -1,5 +1,4 @@
 import { PACK_SEPARATOR_SQL, PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
-import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { CLIENT_LANE } from './client-lane.js';
 
 /** The columns of a row of client_batch() and receive_batch(), as receive_batch() returns them. */
@@ -9,9 +8,9 @@ export const CLIENT_BATCH_COLUMNS =
 /** The batch that a group has handed out to clients last, and whether it is open; none when it never has. */
 export const clientHead = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.client_head(_group_id int) returns table (
-  n bigint, claim_no bigint, result_seg smallint, stream_n bigint, job_ids bigint[], runs int[], open boolean
+  n bigint, claim_no bigint, result_seg smallint, stream_lane int, stream_n bigint, job_ids bigint[], runs int[], open boolean
 ) language sql stable ${PINNED_PLAN} as $fn$
-select l.n, l.claim_no, l.result_seg, l.pos_job, l.job_ids, l.runs,
+select l.n, l.claim_no, l.result_seg, l.from_job::int, l.pos_job, l.job_ids, l.runs,
        not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = l.job_ids[1] and r.run = 1)
   -- of one that has ended, reclaiming keeps the number only
   from (select x.* from ${s}.lease x
@@ -36,7 +35,7 @@ begin
              (select array_agg(r.job_id)::text from unnest(b.ids::bigint[]) e (id)
                cross join lateral (select x.job_id from ${s}.result x
                  where x.queue_id = _group_id and x.job_id = e.id and x.output = _h.claim_no::text limit 1) r)
-        from ${s}.batch_events(_group_id, _h.stream_n) b;
+        from ${s}.batch_events(_group_id, _h.stream_lane, _h.stream_n) b;
   else
     return query
       select _h.claim_no::text, null::text, '1:1:', array_agg(e.job_id order by j.i)::text, '0',
@@ -55,7 +54,13 @@ end
 $fn$`;
 
 /** Whether an event is in a batch of a group's stream, by where it stands. */
-export const inBatch = (s: string, n: string, txid: string, id: string): string => `exists (select from ${s}.lease l
-   where l.queue_id = _group_id and l.lane = ${STREAM_LANE} and l.n = ${n}
+export const inBatch = (
+  s: string,
+  lane: string,
+  n: string,
+  txid: string,
+  id: string,
+): string => `exists (select from ${s}.lease l
+   where l.queue_id = _group_id and l.lane = ${lane} and l.n = ${n}
      and ${s}.cursor_has_passed(l.s0, l.s1, l.pos_txid, l.pos_job, ${txid}, ${id})
      and not ${s}.cursor_has_passed(l.from_s0, l.from_s1, l.from_txid, l.from_job, ${txid}, ${id}))`;

@@ -51,17 +51,14 @@ begin${REFUSE_OLD_SNAPSHOT('nack_event')}${OPEN_BATCH(s)}
   if _h.stream_n is not null then
     select v.published_at as created_at, 1::smallint as attempt, _h.attempts as max_attempts, 0::smallint as lost, v.type as name, v.payload,
            ${eventOptions('v', '_cursor')} as options, null::jsonb as meta into _e
-      from ${s}.event v where v.stream_id = _h.stream_id and v.txid = _txid and v.event_id = _event_id and ${inBatch(s, '_h.stream_n', '_txid', '_event_id')} limit 1;
+      from ${s}.event v where v.stream_id = _h.stream_id and v.txid = _txid and v.event_id = _event_id and ${inBatch(s, '_h.stream_lane', '_h.stream_n', '_txid', '_event_id')} limit 1;
     if not found then
       return null;
     end if;
     if exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = _event_id and r.output = _claim_no::text) then
       return 'nacked';
     end if;
-    _run := 1 + greatest(0,
-      (select r.run from ${s}.result r where r.queue_id = _group_id and r.job_id = _event_id order by r.run desc limit 1),
-      (select e.run from ${s}.newest_run(_group_id, _event_id) e),
-      (select d.run from ${s}.dead d where d.queue_id = _group_id and d.job_id = _event_id));
+    _run := ${s}.next_event_run(_group_id, _event_id);
   else
     _run := _h.runs[1 + array_position(_h.job_ids[2:], _event_id)];
     select e.* into _e from ${s}.entry e where e.queue_id = _group_id and e.job_id = _event_id and e.run = _run limit 1;

@@ -18,7 +18,7 @@ create or replace function ${s}.receive_batch(_group_id int, _limit int, _max_by
 language plpgsql ${PINNED_PLAN} as $fn$
 #variable_conflict use_column
 declare
-  _h record; _r record; _claim_no bigint; _segment smallint; _result_seg smallint; _stream_n bigint;
+  _h record; _r record; _claim_no bigint; _segment smallint; _result_seg smallint; _stream_lane int; _stream_n bigint;
   _ids bigint[] := '{}'; _runs int[] := '{}'; _lanes int[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
@@ -28,7 +28,7 @@ begin
   perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
     pg_advisory_xact_lock_shared(${s}.lock_key('worker', ${CLIENT_WORKER}::text)),
     pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
-  select coalesce(q.settings->>'hold', '') = 'stream' as in_order, h.open, h.claim_no, l.n as last_n into _h
+  select h.open, h.claim_no, l.n as last_n into _h
     from ${s}.queue q left join ${s}.client_head(_group_id) h on true
     left join lateral (select x.n from ${s}.lease x where x.queue_id = _group_id and x.lane = ${CLIENT_LANE} order by x.n desc limit 1) l on true
    where q.queue_id = _group_id and q.kind = 'g';
@@ -52,8 +52,8 @@ begin
     end if;
     _ids := nextval('${s.replaceAll("'", "''")}.job_id') || _ids; _runs := 1 || _runs;
   else
-    for _r in select * from ${s}.take_batch(_group_id, ${CLIENT_WORKER}, _claim_no, _limit, _max_bytes, _h.in_order, false) b where b.n is not null loop
-      _stream_n := _r.n; _ids := array[_r.job_id]; _runs := null;
+    for _r in select * from ${s}.take_batch(_group_id, ${CLIENT_WORKER}, _claim_no, _limit, _max_bytes, false) b where b.n is not null loop
+      _stream_lane := _r.lane; _stream_n := _r.n; _ids := array[_r.job_id]; _runs := null;
       claim_no := _claim_no::text; at_s0 := _r.at_s0; at_s1 := _r.at_s1; ids := _r.ids; txids := _r.txids; published := _r.published;
       types := _r.types; keys := _r.keys; headers := _r.headers; payloads := _r.payloads;
       return next;
@@ -67,8 +67,8 @@ begin
   ${perSegment(
     '_segment',
     (i) => `
-  insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, s1, pos_job, result_seg, job_ids, runs)
-  values (_group_id, ${CLIENT_LANE}, coalesce(_h.last_n, 0) + 1, ${CLIENT_WORKER}, _claim_no, pg_current_snapshot(), _stream_n, _result_seg, _ids, _runs);`,
+  insert into ${s}.lease_${i} (queue_id, lane, n, worker, claim_no, s1, pos_job, from_job, result_seg, job_ids, runs)
+  values (_group_id, ${CLIENT_LANE}, coalesce(_h.last_n, 0) + 1, ${CLIENT_WORKER}, _claim_no, pg_current_snapshot(), _stream_n, _stream_lane, _result_seg, _ids, _runs);`,
   )}
   if _stream_n is null then
     return query select * from ${s}.client_batch(_group_id);

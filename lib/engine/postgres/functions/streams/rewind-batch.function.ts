@@ -29,8 +29,7 @@ $fn$`;
 
 /**
  * The same for a batch that was lost with its process: before the first of its events that has not ended; those behind it that
- * have are left out then. It is taken alone from then on; when it was lost more than `most` times it is dead, and the others go on. The run of an
- * event of such a group is its batch's number, since it may be in many.
+ * have are left out then. It is taken alone from then on; when it was lost more than `most` times it is dead, and the others go on.
  *
  * Returns the event if it is dead.
  */
@@ -48,7 +47,7 @@ begin
     '_l.result_seg',
     (i) => `
   with lost as (
-    insert into ${s}.result_${i} (queue_id, job_id, run, state) select _group_id, x.id, _n, 'l' from unnest(_ids) x (id)
+    insert into ${s}.result_${i} (queue_id, job_id, run, state) select _group_id, x.id, -_n, 'l' from unnest(_ids) x (id)
     order by x.id on conflict do nothing returning job_id
   )
   select coalesce(array_agg(x.job_id), '{}') into _lost from lost x;`,
@@ -60,7 +59,7 @@ begin
   if _times > _most and _i is not null then
     _dead := _ids[_i];
     insert into ${s}.dead (queue_id, lane, job_id, created_at, run, attempt, max_attempts, lost, name, payload, options, reason, meta)
-    select _group_id, 0, v.event_id, v.published_at, _n, coalesce((_l.tries->>'attempt')::int, 1), _l.attempts, _times, v.type, v.payload,
+    select _group_id, 0, v.event_id, v.published_at, ${s}.next_event_run(_group_id, v.event_id) - 1, coalesce((_l.tries->>'attempt')::int, 1), _l.attempts, _times, v.type, v.payload,
            ${eventOptions('v', '_cursors[_i]')}, 'stalled', jsonb_build_object('errors', coalesce(_l.tries->'errors', '[]')
              || jsonb_build_object('message', 'The event stalled: its process was gone before it ended, ' || _times || ' times'))
       from ${s}.event v where v.stream_id = _l.stream_id and v.txid = _txids[_i] and v.event_id = _dead limit 1

@@ -10,7 +10,7 @@ const COLUMNS = 'queue_id, lane, job_id, created_at, run, attempt, max_attempts,
 
 /**
  * Ends the events of a batch that have not ended as runs of their own; as jobs of the group they go on one by one, under the
- * ids they have. Their first run's results stand beside the batch's own: whoever completes one of them late meets that.
+ * ids they have. Their results in this batch, whose number below zero is their run in it, stand beside the batch's own: whoever completes one of them late meets that.
  *
  * `how` says what follows, as finish()'s `next`: delay (ms), to ('front', 'home'), reason (they are dead); charge, error. Or
  * `lost`: they come to the lanes of what was lost with its process; with `reason` they are dead, as nothing may be lost.
@@ -39,14 +39,14 @@ begin
     '_result_seg',
     (i) => `
   with ended as (
-    insert into ${s}.result_${i} (queue_id, job_id, run, state) select _group_id, x.id, 1, _state from unnest(_ids) x (id)
+    insert into ${s}.result_${i} (queue_id, job_id, run, state) select _group_id, x.id, -_n, _state from unnest(_ids) x (id)
     order by x.id on conflict do nothing returning job_id
   )
   select coalesce(array_agg(e.job_id), '{}') into events from ended e;`,
   )}
   if _how ? 'reason' then
     insert into ${s}.dead (queue_id, lane, job_id, created_at, run, attempt, max_attempts, name, payload, options, meta, reason)
-    select ${values(`0, v.event_id, v.published_at, 1`)}, _how->>'reason' from ${ended(s)}
+    select ${values(`0, v.event_id, v.published_at, ${s}.next_event_run(_group_id, v.event_id) - 1`)}, _how->>'reason' from ${ended(s)}
     on conflict do nothing;
   elsif _how ? 'delay' then
     _segment := ${currentSegment(s, 'delayed')};
@@ -54,7 +54,7 @@ begin
       '_segment',
       (i) => `
     insert into ${s}.delayed_${i} (${COLUMNS}, run_at)
-    select ${values(`0, v.event_id, v.published_at, 2`)}, clock_timestamp() + (_how->>'delay')::float8 * interval '1 millisecond'
+    select ${values(`0, v.event_id, v.published_at, ${s}.next_event_run(_group_id, v.event_id)`)}, clock_timestamp() + (_how->>'delay')::float8 * interval '1 millisecond'
       from ${ended(s)} order by p.i;`,
     )}
     if _hold = 'key' then
@@ -69,7 +69,7 @@ begin
     with appended as (
       insert into ${s}.entry_${i} (${COLUMNS})
       select ${values(`case when _how ? 'lost' then ${s}.special_lane(_group_id, 'l', v.type, 0::smallint) when _how->>'to' = 'front' then -1 else 0 end,
-             v.event_id, v.published_at, 2`)}
+             v.event_id, v.published_at, ${s}.next_event_run(_group_id, v.event_id)`)}
         from ${ended(s)} order by p.i
       returning lane
     )
@@ -87,3 +87,13 @@ const ended = (s: string): string => `unnest(_ids, _txids, _cursors) with ordina
      cross join lateral (select e.* from ${s}.event e
        where e.stream_id = _stream_id and e.txid = p.txid and e.event_id = p.id limit 1) v
      where p.id = any(events)`;
+
+/** The run under which an event becomes a job of its group: one it never had, as after a seek() it may have been one before. */
+export const nextEventRun = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.next_event_run(_group_id int, _event_id bigint) returns int
+language sql stable ${PINNED_PLAN} as $fn$
+select 1 + greatest(1,
+  (select r.run from ${s}.result r where r.queue_id = _group_id and r.job_id = _event_id order by r.run desc limit 1),
+  (select e.run from ${s}.newest_run(_group_id, _event_id) e),
+  (select d.run from ${s}.dead d where d.queue_id = _group_id and d.job_id = _event_id))
+$fn$`;
