@@ -54,7 +54,9 @@ import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
 import { nextEventRun, scatterBatch } from './streams/scatter-batch.function.js';
 import { groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
-import { shortestKept, streamFloors } from './streams/stream-floors.function.js';
+import { cursorFloor, snapshotsMeet, streamFloors, streamPassed } from './streams/stream-floors.function.js';
+import { setStreamSettings } from './streams/stream-settings.function.js';
+import { noteStreams, shortestKept, streamGone } from './streams/stream-retention.function.js';
 import { batchEvents, batchPlaces, takeBatch } from './streams/take-batch.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
 import { updateData } from './update-data.function.js';
@@ -146,6 +148,7 @@ export function functions(names: SchemaNames): string[] {
     purgeDeadEvents,
     pauseQueue,
     setRetention,
+    setStreamSettings,
     clean,
     drain,
     beat,
@@ -163,7 +166,12 @@ export function functions(names: SchemaNames): string[] {
     rotate,
     settle,
     keptJobs,
+    snapshotsMeet,
+    cursorFloor,
     streamFloors,
+    streamPassed,
+    streamGone,
+    noteStreams,
     shortestKept,
     reclaim,
     upkeepDue,

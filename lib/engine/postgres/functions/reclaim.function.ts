@@ -28,6 +28,7 @@ const MANY = 10_000;
  * - TRUNCATE is not MVCC-safe (trap 4): it happens under the reclaim guard alone, which claims, promotions, finishes and
  *   whoever looks at jobs take shared before their snapshots. No claim waits for it more than 50 ms: locks that are not
  *   had at once are asked for later. Who changes rows of the segment waits while it is copied, before he takes any lock.
+ * - A group that was made meanwhile may want what no other does: then all of this was in vain.
  * - Results go after all leases that name their segment, or a late finish could end a run a second time.
  * - Few survivors go to the current segment. Many go, once, to the other one that is not current, an old generation that
  *   is reclaimed by the same rule; when there is none yet, or this one is older, and more than half survive, it stays and is it.
@@ -45,7 +46,7 @@ declare
   _of_keys boolean := _ring = any('{${RINGS.filter(({ drains }) => drains)
     .map(({ name }) => name)
     .join(',')}}');
-  _kept bigint; _rows bigint := 0; _stays boolean; _done boolean := false;
+  _kept bigint; _rows bigint := 0; _stays boolean; _done boolean := false; _newest_group int;
 begin
   if not pg_try_advisory_xact_lock(${s}.lock_key('upkeep')) then
     return 'elsewhere';
@@ -81,6 +82,7 @@ begin
     return 'leased';
   end if;
 
+  select max(q.queue_id) into _newest_group from ${s}.queue q where q.kind = 'g';
   execute 'select count(*) from (' || _survivors || format(' limit %s) x', _few + 1) into _kept;
   if _kept <= _few then
     _target := _current;
@@ -122,7 +124,7 @@ begin
     exit when _done;
     perform pg_sleep(0.1 + 0.2 * random());
   end loop;
-  if not _done then
+  if not _done or (_ring = 'event' and (select max(q.queue_id) from ${s}.queue q where q.kind = 'g') > coalesce(_newest_group, 0)) then
     raise exception 'the log is too busy to reclaim %', _table using errcode = 'lock_not_available';
   end if;
   perform setval('${inLiteral}.moved_by', pg_current_xact_id()::text::bigint);

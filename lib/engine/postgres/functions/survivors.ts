@@ -1,5 +1,4 @@
 import { DELAYED_LANE } from './delayed-lane.js';
-import { KEPT_FOR } from './streams/stream-floors.function.js';
 
 /** Mostly nothing was drained; and a function that is called for each of a million rows that wait takes ten seconds. */
 const discarded = (s: string, of: string): string =>
@@ -70,13 +69,11 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
            where x.queue_id = k.queue_id and x.id = k.id and x.generation > k.generation)
       offset 0) k
      where ${s}.job_record(k.queue_id, k.job_id) is not null`,
-  // events that some group has not passed, or that are kept for groups to come
+  // events that some group has not passed, or that are kept; by the transaction that published them
   event: (s) => `
-    select v.* from %1$s v
-      join ${s}.queue q on q.queue_id = v.stream_id
-     where v.stream_id > 0 and (v.published_at > clock_timestamp() - ${KEPT_FOR('q.settings')}
-       or exists (select from (select * from ${s}.stream_floors() offset 0) f where f.stream_id = v.stream_id
-         and not ${s}.cursor_has_passed(f.s0, f.s1, f.pos_txid, f.pos_id, v.txid, v.event_id)))`,
+    with g as materialized (select * from ${s}.stream_gone())
+    select v.* from %1$s v join g on g.stream_id = v.stream_id
+     where v.stream_id > 0 and not pg_visible_in_snapshot(v.txid, g.gone)`,
   // whoever lives gives another sign within seconds
   pulse: () => `select p.* from %1$s p where false`,
 };

@@ -59,6 +59,27 @@ export const streams: Migration = {
   event_id bigint not null,
   primary key (group_id, key, n)
 )`,
+    // What all groups of a stream had passed at a time: retention counts from then.
+    `create table ${s}.stream_mark (
+  stream_id int not null,
+  at timestamptz not null,
+  passed pg_snapshot not null,
+  primary key (stream_id, at)
+)`,
+    // What upkeep knows of a group: how many events it was too late for, and since when, and with how many of them, it is known
+    // to be far behind; and of its lanes, before which of their batches all have ended.
+    `create table ${s}.stream_group (
+  group_id int primary key,
+  dropped bigint not null default 0,
+  reported_at timestamptz,
+  reported bigint not null default 0
+)`,
+    `create table ${s}.stream_lane (
+  group_id int not null,
+  lane int not null,
+  open_from bigint not null,
+  primary key (group_id, lane)
+)`,
     // it returns a column more
     `drop function if exists ${s}.open_runs(uuid, interval)`,
   ],

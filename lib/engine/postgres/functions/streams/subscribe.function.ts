@@ -13,11 +13,14 @@ create or replace function ${s}.subscribe(_stream_id int, _group text, _from tex
 language plpgsql as $fn$
 #variable_conflict use_variable
 declare
-  -- before anything is written: the own transaction does not count as in progress in its own snapshot
-  _now pg_snapshot := pg_current_snapshot();
+  _now pg_snapshot;
   _stream text := (select substr(q.name, 2) from ${s}.queue q where q.queue_id = _stream_id and q.kind = 's');
 begin
   is_new := false;
+  -- who reclaims events meanwhile learns of the group before it empties anything
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  -- before anything is written: the own transaction does not count as in progress in its own snapshot
+  _now := pg_current_snapshot();
   loop
     select q.queue_id into group_id from ${s}.queue q where q.name = ${groupName('_stream', '_group')};
     exit when found;
@@ -75,6 +78,8 @@ begin
   delete from ${s}.lane l where l.queue_id = _id;
   delete from ${s}.held_key h where h.group_id = _id;
   delete from ${s}.parked_event p where p.group_id = _id;
+  delete from ${s}.stream_group g where g.group_id = _id;
+  delete from ${s}.stream_lane l where l.group_id = _id;
   return _id is not null;
 end
 $fn$`;
