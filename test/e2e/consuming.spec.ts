@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { OnStreamBatch, OnStreamEvent, StreamConsumer, type StreamEvent } from '../../lib/index.js';
+import { OnStreamBatch, OnStreamEvent, StreamConsumer, type StreamEvent, StreamService } from '../../lib/index.js';
 import { consumer, deadLetters, type Handle, newStream, publishing } from '../support/consuming.js';
 import { testDatabase } from '../support/database.js';
 import { testApplications } from '../support/running.js';
@@ -150,6 +150,28 @@ describe('an event whose handler fails', () => {
     expect(await deadLetters(database, stream)).toEqual([
       { id: two, reason: 'exhausted', errors: ['no 2', 'no 2', 'no 2'] },
     ]);
+  });
+
+  it('and fails again after seek() has gone back is retried again', async () => {
+    const stream = newStream();
+    const seen: number[][] = [];
+    const handle: Handle = ({ data, retryCount }) => {
+      seen.push([data.n, retryCount]);
+      if (data.n === 2 && retryCount === 0) throw new Error('not yet');
+    };
+    const { app } = await start({ providers: [consumer(stream, handle, { retryDelay: 10 })] });
+    await publish(stream, 1, 2, 3);
+    const round = [
+      [1, 0],
+      [2, 0],
+      [3, 0],
+      [2, 1],
+    ];
+    await until('the first round', () => seen.length === 4);
+    await app.get(StreamService).seek(stream, 'g', 'start');
+    await publish(stream, 4);
+    await until('the second', () => seen.length === 9);
+    expect(seen.filter(([n]) => n !== 4)).toEqual([...round, ...round]);
   });
 
   it('is in a batch: each of that batch comes again alone', async () => {

@@ -209,4 +209,39 @@ describe('a group that holds keys', () => {
     seen.push(...(await takeIds(worker, group)));
     expect(new Set(seen)).toEqual(new Set(ids.slice(2)));
   });
+
+  it('ends to hold keys: what is parked can run, and only what a slot has not passed comes again', async () => {
+    const [stream, worker] = [await TestStream.make(engine), await engine.worker()];
+    const group = await stream.group('g', 'end', { hold: 'key' });
+    const [first, second] = await stream.publish(engine.main, ...keyed('a', 'a'));
+    const { batch } = await take(worker, group);
+    await nack(worker, group, batch!, batch!.events[0]!, { state: 'r', charge: 1, to: 'home', key: { hold: 'a' } });
+    await nack(worker, group, batch!, batch!.events[1]!, { state: 'm', charge: 0, key: { park: 'a' } });
+    await ack(worker, group, batch!);
+    await stream.group('g', 'end', { hold: 'nothing' });
+    expect(await worker.claimKeys({ id: group.id, name: '' })).toEqual([first, second]);
+    expect(await engine.rows(`select key from ${engine.s}.held_key where group_id = $1`, [group.id])).toEqual([]);
+    const ids = await stream.publish();
+    expect(await takeIds(worker, group)).toEqual(ids);
+  });
+
+  it('keeps no event for slots that have none', async () => {
+    const [stream, worker] = [await TestStream.make(engine), await engine.worker()];
+    const group = await stream.group('g', 'start', { hold: 'key' });
+    await stream.publish(engine.main, ...keyed('a', 'a'));
+    await ack(worker, group, (await take(worker, group)).batch!);
+    const kept = async (): Promise<number> =>
+      (
+        await engine.rows(
+          `select count(*)::int as n from ${engine.s}.event e, ${engine.s}.stream_floors() f
+where f.group_id = $1 and e.stream_id = f.stream_id and not pg_visible_in_snapshot(e.txid, f.passed)`,
+          [group.id],
+        )
+      )[0].n;
+    expect(await kept()).toBeGreaterThan(0);
+    await engine.rows(`select ${engine.s}.note_streams()`);
+    expect(await kept()).toBe(0);
+    const ids = await stream.publish(engine.main, ...keyed('a', 'b'), {});
+    expect((await takeAll(worker, group)).flat().toSorted()).toEqual(ids.toSorted());
+  });
 });

@@ -295,8 +295,9 @@ describe('a batch that is open while all rings turn', () => {
     expect(await nack(worker, group, batch, batch.events[2]!, { state: 'r', charge: 1, to: 'home' })).toEqual([]);
     await turnAll();
     expect(await nack(worker, group, batch, batch.events[2]!)).toMatchObject([{ state: 'r' }]);
-    const [{ events }] = await engine.rows(`select events from ${engine.s}.scatter_batch($1, $2, 'r', $3)`, [
+    const [{ events }] = await engine.rows(`select events from ${engine.s}.scatter_batch($1, $2, $3, 'r', $4)`, [
       group.id,
+      batch.lease.lane,
       batch.lease.n,
       { to: 'home', charge: 1 },
     ]);

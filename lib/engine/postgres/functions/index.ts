@@ -53,7 +53,7 @@ import { receiveBatch } from './streams/receive-batch.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
 import { nextEventRun, scatterBatch } from './streams/scatter-batch.function.js';
-import { groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
+import { advanceIdle, groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { cursorFloor, snapshotsMeet, streamFloors, streamPassed } from './streams/stream-floors.function.js';
 import { setStreamSettings } from './streams/stream-settings.function.js';
 import { noteStreams, shortestKept, streamGone } from './streams/stream-retention.function.js';
@@ -105,6 +105,7 @@ export function functions(names: SchemaNames): string[] {
     unsubscribe,
     groupId,
     readEvents,
+    advanceIdle,
     batchEvents,
     batchPlaces,
     takeBatch,

@@ -1,5 +1,6 @@
 import type { SchemaNames } from '../../schema-names.js';
 import { REFUSE_OLD_SNAPSHOT } from '../run-locks.js';
+import { holdOf } from './slots.js';
 import { ALL_LANES, oldestOpen } from './stream-floors.function.js';
 
 /** How long a stream keeps its events after all groups have passed them: a day, unless it says otherwise. */
@@ -11,14 +12,20 @@ const NOTED_EACH = (settings: string): string =>
   `least(greatest(${KEPT_FOR(settings)} / 100, interval '1 minute'), interval '15 minutes')`;
 
 /**
- * Notes what the groups of each stream have passed by now: retention counts from then. And up to where a group's batches have
+ * Notes what the groups of each stream have passed by now, slots without events included: retention counts from then. And up to where a group's batches have
  * all ended, so that nobody looks for an open one among those again.
  */
 export const noteStreams = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.note_streams() returns void
 language plpgsql set enable_seqscan = off as $fn$
+declare
+  _group int;
 begin${REFUSE_OLD_SNAPSHOT('note_streams')}
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  for _group in select q.queue_id from ${s}.queue q where q.kind = 'g' and ${holdOf('q.settings')} = 'key' order by 1 loop
+    perform pg_advisory_xact_lock(${s}.lock_key('queue', _group::text));
+    perform ${s}.advance_idle(_group);
+  end loop;
   insert into ${s}.stream_lane as g (group_id, lane, open_from)
   select q.queue_id, k.lane, coalesce(o.n, c.n + 1) from ${s}.queue q cross join ${ALL_LANES} k (lane)
     left join ${s}.stream_lane x on x.group_id = q.queue_id and x.lane = k.lane

@@ -1,7 +1,7 @@
 import { currentSegment } from '../../rings.js';
-import { perSegment, type SchemaNames, SqlState } from '../../schema-names.js';
+import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schema-names.js';
 import { groupName } from './names.js';
-import { holdOf, LANES_OF } from './slots.js';
+import { holdOf, LANES_OF, slotOf } from './slots.js';
 
 /**
  * The group of a stream, made on first use: from the `start` of what is kept, or the `end`: what is committed from now on.
@@ -43,7 +43,8 @@ $fn$`;
 
 /**
  * Changes a group's settings. When it begins to hold keys, each slot goes on where the group stands; when it ends that, the group
- * goes on where the slot stands that is behind the others, and what those have passed already comes again.
+ * goes on where the slot stands that is behind the others, and what those have passed already comes again; what was parked
+ * can run.
  */
 export const setGroup = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.set_group(_group_id int, _settings jsonb) returns void
@@ -53,6 +54,13 @@ declare
 begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
   select ${holdOf('q.settings')}, ${holdOf('(q.settings || _settings)')} into _old, _new from ${s}.queue q where q.queue_id = _group_id;
+  if _old = 'key' and _new <> 'key' then
+    -- nobody would let them go
+    perform ${s}.promote_job(_group_id, p.event_id) from (select x.event_id from ${s}.parked_event x where x.group_id = _group_id order by x.n) p;
+    delete from ${s}.parked_event p where p.group_id = _group_id;
+    delete from ${s}.held_key h where h.group_id = _group_id;
+    perform ${s}.advance_idle(_group_id);
+  end if;
   update ${s}.queue q set settings = q.settings || _settings where q.queue_id = _group_id;
   if (_old = 'key') = (_new = 'key') then
     return;
@@ -121,5 +129,31 @@ begin
       using errcode = '${SqlState.noSuchGroup}', hint = 'subscribe it first';
   end if;
   return _id;
+end
+$fn$`;
+
+/**
+ * Moves those lanes of a group to the present that have nothing to take and nothing to wait for: a slot whose keys have no events
+ * would stand where the group began, and all that came since would be kept for it. Under the group's lock.
+ */
+export const advanceIdle = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.advance_idle(_group_id int) returns void
+language plpgsql ${PINNED_PLAN} as $fn$
+declare
+  _now pg_snapshot := pg_current_snapshot();
+  _stream_id int := (select q.stream_id from ${s}.queue q where q.queue_id = _group_id);
+  _c record;
+begin
+  for _c in
+    select c.* from ${s}.queue q cross join lateral ${LANES_OF(holdOf('q.settings'))} l (lane)
+     cross join lateral (select x.* from ${s}.lease x where x.queue_id = _group_id and x.lane = l.lane order by x.n desc limit 1) c
+     where q.queue_id = _group_id and c.pos_txid is null and c.due_until is null and c.tries is null
+       and pg_snapshot_xmax(c.s1) < pg_snapshot_xmax(_now)
+       and (c.job_ids is null or exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = c.job_ids[1] and r.run = 1))
+  loop
+    if not exists (select from ${s}.read_events(_stream_id, null, _c.s1, null, null, _now, 1, 1, _slot => ${slotOf('_c.lane')}) e where e.taken > 0) then
+      perform ${s}.move_cursor(_group_id, _c.lane, null, _now, null, null);
+    end if;
+  end loop;
 end
 $fn$`;
