@@ -4,11 +4,13 @@ import { Pool } from 'pg';
 import { PgQueueModule } from '../lib/index.js';
 import { DatabaseModule } from './database/database.module.js';
 import { EmailsModule } from './emails/emails.module.js';
+import { OrdersModule } from './orders/orders.module.js';
 
 @Module({
   imports: [
     DatabaseModule,
     EmailsModule,
+    OrdersModule,
     // last: what is imported last stops first, so handlers drain while all they use is still there
     PgQueueModule.forRootAsync({
       inject: [Pool],

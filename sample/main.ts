@@ -35,17 +35,25 @@ try {
   app = await NestFactory.create(AppModule, { forceCloseConnections: true, abortOnError: false });
   await app.listen(Number(process.env['PORT'] ?? 3000));
 
-  const url = `http://localhost:${new URL(await app.getUrl()).port}/emails`;
-  const post = (email: object): string =>
-    `curl -X POST ${url} -H 'content-type: application/json' -d '${JSON.stringify(email)}'`;
+  const url = `http://localhost:${new URL(await app.getUrl()).port}`;
+  const post = (path: string, body: object): string =>
+    `curl -X POST ${url}/${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   console.log(`
 The sample listens. Try, in another terminal:
 
-  ${post({ to: 'ada@example.com' })}
-  ${post({ to: 'bob@example.com', delay: '5s' })}
-  ${post({ to: 'eve@example.com', fail: true })}
+jobs
+  ${post('emails', { to: 'ada@example.com' })}
+  ${post('emails', { to: 'bob@example.com', delay: '5s' })}
+  ${post('emails', { to: 'eve@example.com', fail: true })}
 
-and ${url}/1 to look at the first. Ctrl-C stops.
+and ${url}/emails/1 to look at the first;
+
+events, which two groups read: billing and shipping
+  ${post('orders', { customer: 'ada', item: 'book' })}
+  ${post('orders', { customer: 'eve', item: 'piano' })}
+  ${post('orders', { customer: 'eve', item: 'book' })}
+
+and ${url}/orders/1 to look at the first, ${url}/orders/events to look on. Ctrl-C stops.
 `);
 } catch (error) {
   // a signal during start-up takes the database away from it: that is no failure

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/signals.js';
 import { answers, Child, freePort } from './support/child.js';
 import { freshDatabase } from './support/fresh-database.js';
 import { request, ROOT } from './support/markdown.js';
@@ -39,6 +40,13 @@ interface Shown {
   };
 }
 
+/** What GET /orders/:id says. */
+interface ShownOrder {
+  readonly billed_at: string | null;
+  readonly shipped_at: string | null;
+  readonly lag: Readonly<Record<string, number>>;
+}
+
 describe('the sample', () => {
   const database = freshDatabase();
   let sample: Child;
@@ -46,6 +54,10 @@ describe('the sample', () => {
   /** The curl commands it prints, and what was answered to each. */
   let curls: string[];
   let answered: Answer[];
+  /** The orders that they place. */
+  let first: string;
+  let piano: string;
+  let next: string;
 
   beforeAll(async () => {
     port = await freePort();
@@ -55,6 +67,7 @@ describe('the sample', () => {
     // one after the other, as by hand; what they start takes seconds, and runs side by side
     answered = [];
     for (const curl of curls) answered.push(await post(curl));
+    [first, piano, next] = answered.slice(3).map(({ reply }) => reply.id) as [string, string, string];
   }, 60_000);
 
   afterAll(async () => {
@@ -69,9 +82,14 @@ describe('the sample', () => {
   const show = async (id: string): Promise<Shown> =>
     (await (await fetch(`http://localhost:${port}/emails/${id}`)).json()) as Shown;
 
-  it('prints three commands, for the address it listens on', () => {
-    expect(curls).toHaveLength(3);
-    for (const curl of curls) expect(curl).toContain(`http://localhost:${port}/emails`);
+  const showOrder = async (id: string): Promise<ShownOrder> =>
+    (await (await fetch(`http://localhost:${port}/orders/${id}`)).json()) as ShownOrder;
+
+  it('prints three commands for jobs and three for events, for the address it listens on', () => {
+    expect(curls).toHaveLength(6);
+    for (const [i, curl] of curls.entries()) {
+      expect(curl).toContain(`http://localhost:${port}/${i < 3 ? 'emails' : 'orders'}`);
+    }
   });
 
   it('adds a job in the transaction of its own INSERT, and runs it', async () => {
@@ -124,6 +142,52 @@ describe('the sample', () => {
     });
     expect(job.stacktrace).toHaveLength(4);
     expect(await isOfOneTransaction(database.url, reply.id)).toBe(true);
+  });
+
+  it('publishes an event in the transaction of its INSERT, and both groups handle it', async () => {
+    expect(answered[3]!.status).toBe(202);
+    await sample.line(new RegExp(`order ${first}: placed, event \\d+ published in the transaction of its INSERT$`));
+    await sample.line(new RegExp(`order ${first}: billed$`));
+    await sample.line(new RegExp(`order ${first}: shipped$`));
+    expect(await showOrder(first)).toMatchObject({ billed_at: expect.any(String), shipped_at: expect.any(String) });
+  });
+
+  it('delivers an event that fails three times, to that group alone, and then it is its dead letter', async () => {
+    await sample.line(new RegExp(`order ${piano}: billed$`));
+    const failed = (next: string): RegExp => new RegExp(`order ${piano}: not shipped \\(too heavy\\) → ${next}`);
+    await sample.linesInOrder(
+      failed('again in 1s'),
+      failed('again in 1s'),
+      failed('a dead letter after 3 deliveries$'),
+    );
+    expect(sample.lines.filter((line) => line.includes(`order ${piano}: billed`))).toHaveLength(1);
+    await until('the dead letter', async () => (await deadOrders(database.url)).length > 0);
+    expect(await deadOrders(database.url)).toEqual([{ of: 'orders\u001fshipping', order: piano }]);
+    expect(await showOrder(piano)).toMatchObject({ billed_at: expect.any(String), shipped_at: null });
+  });
+
+  it('ships the next order of that customer then, and not before; and no group lags', async () => {
+    const { at } = await sample.line(new RegExp(`order ${next}: shipped$`));
+    expect(at).toBeGreaterThan(sample.lines.findIndex((line) => line.includes('a dead letter after')));
+    await until('nothing to be left', async () =>
+      Object.values((await showOrder(next)).lag).every((events) => events === 0),
+    );
+    expect((await showOrder(next)).lag).toEqual({ billing: 0, shipping: 0 });
+  });
+
+  it('shows the stream to who looks on, from its start and as it goes on', async () => {
+    const leave = new AbortController();
+    const response = await fetch(`http://localhost:${port}/orders/events`, { signal: leave.signal });
+    let seen = '';
+    const reading = (async () => {
+      for await (const chunk of response.body!) seen += Buffer.from(chunk).toString();
+    })().catch(() => undefined);
+    await until('the first orders', () => seen.includes(`"orderId":"${next}"`));
+    const { reply } = await post(sending(curls[3]!, { customer: 'bob', item: 'lamp' }));
+    await until('the new one', () => seen.includes(`"orderId":"${reply.id}"`));
+    expect(seen.match(/"customer":"\w+"/g)).toEqual(['ada', 'eve', 'eve', 'bob'].map((name) => `"customer":"${name}"`));
+    leave.abort();
+    await reading;
   });
 
   it('completes a receipt in the handler’s own transaction', async () => {
@@ -206,7 +270,19 @@ async function isOfOneTransaction(connectionString: string, emailId: string): Pr
   return rows.length === 1 && rows[0]!.same;
 }
 
+/** The orders whose events are dead letters, and of which group. */
+async function deadOrders(connectionString: string): Promise<object[]> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const { rows } = await client.query<object>(
+    `select q.name as of, d.payload::jsonb ->> 'orderId' as order
+       from pgqueue.dead d join pgqueue.queue q using (queue_id) where q.kind = 'g'`,
+  );
+  await client.end();
+  return rows;
+}
+
 /** The same command with another body. */
-function sending(curl: string, email: object): string {
-  return curl.replace(/-d '.*'/, `-d '${JSON.stringify(email)}'`);
+function sending(curl: string, body: object): string {
+  return curl.replace(/-d '.*'/, `-d '${JSON.stringify(body)}'`);
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PgQueueModule } from '../../lib/index.js';
+import { PgQueueModule, StreamService } from '../../lib/index.js';
+import { consumer, newStream } from '../support/consuming.js';
 import type { TestDatabase } from '../support/database.js';
 import { ended, newQueue, processor, testApplications } from '../support/running.js';
+import { until } from '../support/signals.js';
 import { freshDatabase } from './support/fresh-database.js';
 import { snippets } from './support/markdown.js';
 
@@ -57,7 +59,7 @@ async function maintain(role: string): Promise<void> {
   const dead = randomUUID();
   // a process that has died with a job in hand, and some of each ring
   await client.query(
-    `select pgqueue.register_worker('${dead}', 'host', 1, '{}', true);
+    `select pgqueue.register_worker('${dead}', 'host', 1, '{}', true); select pgqueue.publish('left');
      select pgqueue.add('left', 'job', 'null', '{"uniqueKey": "one", "jobId": "mine"}'), pgqueue.add('left', 'job', 'null', '{"delay": "1h"}');`,
   );
   const { rows: queues } = await client.query("select queue_id from pgqueue.queue where name = 'left'");
@@ -130,7 +132,20 @@ describe('SQL in the documents', () => {
       const connection = { connectionString: database.url, options: `-c role=${role}` };
       // as if it had been restored from another cluster's dump: starting adopts it
       await client.query('update pgqueue.installation set system_identifier = 1');
-      const { app, queue: of } = await start({ providers: [handler], options: { connection, migrations: 'check' } });
+      const stream = newStream();
+      const seen: number[] = [];
+      const reader = consumer(
+        stream,
+        ({ data, retryCount }) => {
+          seen.push(data);
+          if (data === 2 && retryCount === 0) throw new Error('broken');
+        },
+        { hold: 'key', retryDelay: 10 },
+      );
+      const { app, queue: of } = await start({
+        providers: [handler, reader],
+        options: { connection, migrations: 'check' },
+      });
       const { rows: adopted } = await client.query('select from pgqueue.installation where system_identifier = 1');
       expect(adopted).toEqual([]);
       const queue = of(queueName);
@@ -151,6 +166,16 @@ describe('SQL in the documents', () => {
       expect(await queue.drain(true)).toBe(1);
       await queue.resume();
       expect(await queue.clean(0, 10, 'failed')).toEqual([waiting.id]);
+      const streams = app.get(StreamService);
+      await streams.publish(stream, { data: 1 });
+      await streams.publishBulk(
+        stream,
+        [1, 2, 3].map((n) => ({ data: n, key: 'k' })),
+      );
+      await until('the events to be handled', () => seen.length === 5);
+      expect(await streams.read(stream)).toHaveLength(4);
+      await streams.seek(stream, 'g', 'end');
+      await until('nothing to be left', async () => (await streams.lag(stream))['g'] === 0);
       await app.close();
       await maintain(role);
       // it is these rights that it works by
