@@ -57,7 +57,7 @@ describe('the sample', () => {
   /** The orders that they place. */
   let first: string;
   let piano: string;
-  let next: string;
+  let behind: string;
 
   beforeAll(async () => {
     port = await freePort();
@@ -67,7 +67,7 @@ describe('the sample', () => {
     // one after the other, as by hand; what they start takes seconds, and runs side by side
     answered = [];
     for (const curl of curls) answered.push(await post(curl));
-    [first, piano, next] = answered.slice(3).map(({ reply }) => reply.id) as [string, string, string];
+    [first, piano, behind] = answered.slice(3).map(({ reply }) => reply.id) as [string, string, string];
   }, 60_000);
 
   afterAll(async () => {
@@ -154,7 +154,7 @@ describe('the sample', () => {
 
   it('delivers an event that fails three times, to that group alone, and then it is its dead letter', async () => {
     await sample.line(new RegExp(`order ${piano}: billed$`));
-    const failed = (next: string): RegExp => new RegExp(`order ${piano}: not shipped \\(too heavy\\) → ${next}`);
+    const failed = (then: string): RegExp => new RegExp(`order ${piano}: not shipped \\(too heavy\\) → ${then}`);
     await sample.linesInOrder(
       failed('again in 1s'),
       failed('again in 1s'),
@@ -167,12 +167,12 @@ describe('the sample', () => {
   });
 
   it('ships the next order of that customer then, and not before; and no group lags', async () => {
-    const { at } = await sample.line(new RegExp(`order ${next}: shipped$`));
+    const { at } = await sample.line(new RegExp(`order ${behind}: shipped$`));
     expect(at).toBeGreaterThan(sample.lines.findIndex((line) => line.includes('a dead letter after')));
     await until('nothing to be left', async () =>
-      Object.values((await showOrder(next)).lag).every((events) => events === 0),
+      Object.values((await showOrder(behind)).lag).every((events) => events === 0),
     );
-    expect((await showOrder(next)).lag).toEqual({ billing: 0, shipping: 0 });
+    expect((await showOrder(behind)).lag).toEqual({ billing: 0, shipping: 0 });
   });
 
   it('shows the stream to who looks on, from its start and as it goes on', async () => {
@@ -182,7 +182,7 @@ describe('the sample', () => {
     const reading = (async () => {
       for await (const chunk of response.body!) seen += Buffer.from(chunk).toString();
     })().catch(() => undefined);
-    await until('the first orders', () => seen.includes(`"orderId":"${next}"`));
+    await until('the first orders', () => seen.includes(`"orderId":"${behind}"`));
     const { reply } = await post(sending(curls[3]!, { customer: 'bob', item: 'lamp' }));
     await until('the new one', () => seen.includes(`"orderId":"${reply.id}"`));
     expect(seen.match(/"customer":"\w+"/g)).toEqual(['ada', 'eve', 'eve', 'bob'].map((name) => `"customer":"${name}"`));

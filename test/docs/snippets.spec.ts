@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/signals.js';
 import { answers, Child, freePort } from './support/child.js';
@@ -15,10 +16,52 @@ const WRONG: Snippet = {
   code: `import { Queue } from 'nestjs-pgqueue';\nawait queue.add('job', null, { delay: 'soon' });\n`,
 };
 
+/** The application around what the README says about streams: it places an order for each customer it is told. */
+const SHOP: Snippet = {
+  document: 'README.md',
+  line: 0,
+  where: 'the shop',
+  language: 'ts',
+  code: `// shop.ts
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Pool } from 'pg';
+import { OnStreamEvent, PgQueueModule, StreamConsumer, type StreamEvent } from 'nestjs-pgqueue';
+import { BillingConsumer } from './billing.consumer.js';
+import { OrdersService } from './orders.service.js';
+import { ShippingConsumer } from './shipping.consumer.js';
+
+// never done with those of one customer
+@StreamConsumer('orders', { group: 'stuck', startFrom: 'start', concurrency: 10 })
+class StuckConsumer {
+  @OnStreamEvent()
+  async handle({ data, key, retryCount }: StreamEvent<{ orderId: string }>): Promise<void> {
+    console.log(\`stuck: order \${data.orderId} of \${key}, delivery \${retryCount + 1}\`);
+    if (key === process.env.STUCK) await new Promise(() => undefined);
+  }
+}
+
+const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+
+@Module({
+  imports: [PgQueueModule.forRoot({ pool, migrations: 'apply' })],
+  providers: [{ provide: Pool, useValue: pool }, OrdersService, BillingConsumer, ShippingConsumer, StuckConsumer],
+})
+class ShopModule {}
+
+await pool.query(\`create table if not exists orders (id bigint generated always as identity, customer text);
+  create table if not exists bills (order_id bigint)\`);
+const app = await NestFactory.createApplicationContext(ShopModule);
+for (const customer of process.env.CUSTOMERS!.split(' ')) await app.get(OrdersService).place(customer);
+console.log('all are placed');
+`,
+};
+
 let project: SnippetProject;
 
 beforeAll(() => {
-  project = snippetProject('snippets', [...inDocuments, WRONG]);
+  project = snippetProject('snippets', [...inDocuments, WRONG, SHOP]);
+  project.emit();
 }, 120_000);
 
 describe('TypeScript in the documents', () => {
@@ -30,6 +73,7 @@ describe('TypeScript in the documents', () => {
       'docs/migrating-from-bull.md',
       'docs/operating.md',
       'docs/options.md',
+      'docs/streams.md',
     ]);
   });
 
@@ -50,7 +94,6 @@ describe('the quick start of the README, as written', () => {
   let port: number;
 
   beforeAll(async () => {
-    project.emit();
     port = await freePort();
     app = new Child(project.compiled('README.md', 'main.ts'), {
       env: { DATABASE_URL: database.url, PORT: String(port) },
@@ -88,4 +131,47 @@ describe('the quick start of the README, as written', () => {
     });
     expect(said).toBe('function\n');
   });
+});
+
+describe('what the README says of streams, as written', () => {
+  const database = freshDatabase();
+  const open: Child[] = [];
+
+  const shop = (customers: string, env: NodeJS.ProcessEnv = {}): Child => {
+    const child = new Child(project.compiled('README.md', 'shop.ts'), {
+      env: { DATABASE_URL: database.url, CUSTOMERS: customers, ...env },
+    });
+    open.push(child);
+    return child;
+  };
+
+  afterAll(async () => {
+    await Promise.all(open.map((child) => child.dispose()));
+  });
+
+  it('delivers each order to both groups; and what a process held that is killed, to another, uncharged', async () => {
+    const killed = shop('ada bob ada eve', { STUCK: 'bob' });
+    await killed.line(/^shipping: order 1 of ada, delivery 1$/);
+    await killed.linesInOrder(/^billing: order 1$/, /^billing: order 2$/, /^billing: order 3$/, /^billing: order 4$/);
+    await killed.line(/^shipping: order 4 of eve, delivery 1$/);
+    await killed.line(/^stuck: order 2 of bob, delivery 1$/);
+    await killed.line(/^all are placed$/);
+    const other = shop('kim');
+    await other.line(/^all are placed$/);
+    killed.kill('SIGKILL');
+    await other.line(/^stuck: order 2 of bob, delivery 1$/);
+    await until('all to be billed', async () => (await inDatabase('select from bills')).rowCount! >= 5);
+    const { rows: bills } = await inDatabase('select order_id::int from bills order by 1');
+    expect(bills).toEqual([1, 2, 3, 4, 5].map((order_id) => ({ order_id })));
+  }, 60_000);
+
+  const inDatabase = async (statement: string): Promise<pg.QueryResult> => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      return await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  };
 });

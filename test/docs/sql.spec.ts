@@ -48,6 +48,14 @@ const added = async (): Promise<object[]> =>
     )
   ).rows;
 
+const published = async (): Promise<object[]> =>
+  (
+    await client.query(
+      `select substr(q.name, 2) as stream, e.type, e.payload::jsonb as data, e.key from pgqueue.event e
+         join pgqueue.queue q on q.queue_id = e.stream_id where e.stream_id > 0`,
+    )
+  ).rows;
+
 function snippet(part: string): string {
   const found = inDocuments.filter(({ code }) => code.includes(part));
   expect(found).toHaveLength(1);
@@ -108,8 +116,22 @@ describe('SQL in the documents', () => {
     ]);
   });
 
+  it('publishes the events it says', async () => {
+    expect(await tried(snippet("publish('orders'"), published)).toEqual([
+      { stream: 'orders', type: 'order.placed', data: { orderId: '7' }, key: 'ada' },
+    ]);
+    expect(await tried(snippet('publish_user'), published)).toEqual([
+      {
+        stream: 'users',
+        type: 'user.insert',
+        data: { id: expect.any(Number), name: 'Ada' },
+        key: expect.stringMatching(/^\d+$/),
+      },
+    ]);
+  });
+
   it('of the trigger adds a job for a new row', async () => {
-    expect(await tried(snippet('create trigger'), added)).toEqual([
+    expect(await tried(snippet('create trigger welcome'), added)).toEqual([
       {
         name: 'welcome',
         data: { userId: expect.any(Number) },

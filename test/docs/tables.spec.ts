@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { runInNewContext } from 'node:vm';
-import { Logger } from '@nestjs/common';
+import { Logger, type Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
+import { readStreamConsumer } from '../../lib/discovery/stream-consumer-metadata.js';
+import { resolveStreamConsumerOptions } from '../../lib/discovery/stream-consumer-options.js';
 import { readWorkerOptions, resolveWorkerOptions } from '../../lib/discovery/worker-options.js';
 import { refuseOptions } from '../../lib/errors/invalid-options.error.js';
+import { StreamConsumer } from '../../lib/index.js';
 import * as library from '../../lib/index.js';
 import type { ResolvedModuleOptions } from '../../lib/interfaces/resolved-module-options.interface.js';
 import { resolveModuleOptions } from '../../lib/pg-queue.options.js';
@@ -19,10 +22,12 @@ const MODULE = 'Of the module: `PgQueueModule.forRoot()`';
 const WORKER = "Of a worker: `@Processor('email', { … })`";
 const QUEUE = 'Of a queue: `PgQueueModule.registerQueue({ name, … })`';
 const JOB = 'Of a job: `add(name, data, { … })`';
+const CONSUMER = 'Of a stream consumer';
 
 /** Option → what the document gives as its default: JavaScript, or words. */
 function documented(heading: string): Map<string, string> {
-  return new Map(table('README.md', `### ${heading}`).map(([option, value]) => [quoted(option!)!, value!]));
+  const rows = heading === CONSUMER ? table('docs/options.md', `## ${heading}`) : table('README.md', `### ${heading}`);
+  return new Map(rows.map(([option, value]) => [quoted(option!)!, value!]));
 }
 
 /** The defaults that are written as JavaScript. */
@@ -46,13 +51,21 @@ function known(refused: () => unknown): string[] {
   throw new Error('not refused');
 }
 
-describe('the README’s options', () => {
+/** A consumer whose options are these, and a group. */
+function consumer(options: object): Type {
+  @StreamConsumer('orders', { group: 'billing', ...options })
+  class Consumer {}
+  return Consumer;
+}
+
+describe('the documented options', () => {
   const unknown = { 'no such option at all': 1 };
   it.each([
     [MODULE, () => resolveModuleOptions(unknown)],
     [WORKER, () => readWorkerOptions(unknown, '', refuse)],
     [QUEUE, () => registry().register('email', unknown as never)],
     [JOB, () => resolveJobOptions(unknown as never, resolveDefaultJobOptions(undefined, '', refuse))],
+    [CONSUMER, () => readStreamConsumer(consumer(unknown))],
   ])('are all that there are: %s', (heading, refused) => {
     expect([...documented(heading).keys()].toSorted()).toEqual(known(refused).toSorted());
   });
@@ -62,7 +75,7 @@ function resolved(env = {}): ResolvedModuleOptions {
   return resolveModuleOptions({}, { ...DATABASE, ...env });
 }
 
-describe('the README’s defaults are those of the code:', () => {
+describe('the documented defaults are those of the code:', () => {
   it('of the module', () => {
     const { connectTimeout, ...rest } = literals(MODULE);
     expect(Object.keys(rest).length).toBeGreaterThan(5);
@@ -94,6 +107,15 @@ describe('the README’s defaults are those of the code:', () => {
     const [, unheard] = /\bPOLL_INTERVAL_UNHEARD = ([\d_]+);/.exec(runtime)!;
     expect(parseDuration(pollInterval)).toBe(Number(interval!.replaceAll('_', '')));
     expect(Number(unheard!.replaceAll('_', ''))).toBe(1000);
+  });
+
+  it('of a stream consumer', () => {
+    const { options } = readStreamConsumer(consumer(literals(CONSUMER)));
+    expect(Object.keys(options).length).toBeGreaterThan(5);
+    expect(resolveStreamConsumerOptions()).toEqual(options);
+    const words = [...documented(CONSUMER)].filter(([, value]) => !value.startsWith('`'));
+    expect(words).toEqual([['group', 'none']]);
+    expect(() => readStreamConsumer(consumer({ group: undefined }))).toThrow(/group is missing/);
   });
 
   it('of a job', () => {
