@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedBatch } from '../../lib/engine/batch-engine.interface.js';
 import { failure, outcome, type Session, testEngine } from '../support/engine.js';
+import { until } from '../support/signals.js';
 import { ack, idsOf, take, takeIds, type TestGroup, TestStream } from '../support/streams.js';
 
 const engine = testEngine();
@@ -194,6 +195,33 @@ describe('an event that a client nacks', () => {
       expect(await receive(group)).toBeUndefined();
       await engine.main.streams.seek(stream.name, group.name, 'start');
     }
+  });
+
+  it('comes again once when two nack it, of whom one commits between what the other looks at', async () => {
+    const [stream, group] = await withGroup();
+    await stream.publish();
+    const batch = await receive(group);
+    const [one, other, between] = [await engine.session(), await engine.session(), await engine.session()];
+    await one.client.query('begin');
+    await nack(batch!, 0, 0, one);
+    // it is let in when the first has committed, and whoever looks at dead events comes after it
+    const locked = between.client.query(`begin; lock table ${engine.s}.dead in access exclusive mode; commit`);
+    const waiting = async (n: number): Promise<void> =>
+      until(`${n} to wait`, async () => {
+        const pids = [other, between].map(({ client }) => (client as unknown as { processID: number }).processID);
+        const found = await engine.rows('select distinct pid from pg_locks where not granted and pid = any($1)', [
+          pids,
+        ]);
+        return found.length === n;
+      });
+    await waiting(1);
+    const second = nack(batch!, 0, 0, other);
+    await waiting(2);
+    await one.commit();
+    await Promise.all([locked, second]);
+    expect(await engine.rows(`select run from ${engine.s}.delayed where queue_id = $1`, [group.id])).toEqual([
+      { run: 2 },
+    ]);
   });
 
   it('is not found where somebody says that it stands elsewhere', async () => {
