@@ -1,6 +1,9 @@
 import { PgQueueError } from './pg-queue.error.js';
 
-/** A wrong option of the module, a queue or a processor. Raised at startup; the message has the value and the remedy. */
+/**
+ * A wrong option of the module, a queue or a processor, raised at startup; or a wrong argument of a `StreamClient`. The message has
+ * the value and the remedy.
+ */
 export class InvalidOptionsError extends PgQueueError {
   readonly code = 'PGQUEUE_INVALID_OPTIONS';
 
