@@ -53,6 +53,8 @@ events, which two groups read: billing and shipping
   ${post('orders', { customer: 'eve', item: 'piano' })}
   ${post('orders', { customer: 'eve', item: 'book' })}
 
+  ${post('orders/replay', {})}   (what shipping gave up comes again)
+
 and ${url}/orders/1 to look at the first, ${url}/orders/events to look on. Ctrl-C stops.
 `);
 } catch (error) {

@@ -13,6 +13,12 @@ export class OrdersController {
     return this.orders.place(PlaceOrderDto.from(body));
   }
 
+  @Post('replay')
+  @HttpCode(202)
+  async replay(): Promise<object> {
+    return this.orders.replay();
+  }
+
   /** The stream as server-sent events; it ends when the client leaves, or with the application. */
   @Sse('events')
   events(): Observable<MessageEvent> {

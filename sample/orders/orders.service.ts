@@ -1,6 +1,7 @@
 import { Injectable, Logger, NotFoundException } from '@nestjs/common';
 import { Pool } from 'pg';
-import { StreamService, type StreamTail } from '../../lib/index.js';
+import { StreamClient, StreamService, type StreamTail } from '../../lib/index.js';
+import { Carrier } from './carrier.js';
 import type { OrderPlaced } from './order-placed.interface.js';
 import type { PlaceOrderDto } from './place-order.dto.js';
 
@@ -11,6 +12,8 @@ export class OrdersService {
   constructor(
     private readonly pool: Pool,
     private readonly streams: StreamService,
+    private readonly client: StreamClient,
+    private readonly carrier: Carrier,
   ) {}
 
   /** The row and its event are there together, or neither is. Who reads the event is none of its business. */
@@ -42,6 +45,14 @@ export class OrdersService {
     );
     if (rows.length === 0) throw new NotFoundException(`There is no order ${id}`);
     return { ...rows[0], lag: await this.streams.lag('orders') };
+  }
+
+  /** The carrier can do more than before: what it could not ship comes again, to shipping alone. */
+  async replay(): Promise<object> {
+    this.carrier.hasCrane = true;
+    const replayed = await this.client.replay({ stream: 'orders', group: 'shipping' });
+    this.logger.log(`${replayed} dead letters of shipping come again`);
+    return { replayed };
   }
 
   /** All that are kept, and then what comes: for whoever looks on, without a group. */

@@ -66,7 +66,7 @@ describe('the sample', () => {
     curls = sample.lines.filter((line) => line.includes('curl')).map((line) => line.trim());
     // one after the other, as by hand; what they start takes seconds, and runs side by side
     answered = [];
-    for (const curl of curls) answered.push(await post(curl));
+    for (const curl of curls.slice(0, 6)) answered.push(await post(curl));
     [first, piano, behind] = answered.slice(3).map(({ reply }) => reply.id) as [string, string, string];
   }, 60_000);
 
@@ -85,8 +85,8 @@ describe('the sample', () => {
   const showOrder = async (id: string): Promise<ShownOrder> =>
     (await (await fetch(`http://localhost:${port}/orders/${id}`)).json()) as ShownOrder;
 
-  it('prints three commands for jobs and three for events, for the address it listens on', () => {
-    expect(curls).toHaveLength(6);
+  it('prints three commands for jobs and four for events, for the address it listens on', () => {
+    expect(curls).toHaveLength(7);
     for (const [i, curl] of curls.entries()) {
       expect(curl).toContain(`http://localhost:${port}/${i < 3 ? 'emails' : 'orders'}`);
     }
@@ -173,6 +173,14 @@ describe('the sample', () => {
       Object.values((await showOrder(behind)).lag).every((events) => events === 0),
     );
     expect((await showOrder(behind)).lag).toEqual({ billing: 0, shipping: 0 });
+  });
+
+  it('replays what is a dead letter to its group alone, and then it is shipped', async () => {
+    expect(await post(curls[6]!)).toMatchObject({ status: 202, reply: { replayed: 1 } });
+    await sample.line(new RegExp(`order ${piano}: shipped$`));
+    expect(sample.lines.filter((line) => line.includes(`order ${piano}: billed`))).toHaveLength(1);
+    expect(await deadOrders(database.url)).toEqual([]);
+    expect(await showOrder(piano)).toMatchObject({ shipped_at: expect.any(String) });
   });
 
   it('shows the stream to who looks on, from its start and as it goes on', async () => {
