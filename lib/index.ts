@@ -56,6 +56,7 @@ export type {
   StreamBatch,
   SubscribeOptions,
 } from './interfaces/stream-client.interface.js';
+export type { StreamOptions } from './interfaces/stream-retention.interface.js';
 export type { StreamContext } from './interfaces/stream-context.interface.js';
 
 // operating

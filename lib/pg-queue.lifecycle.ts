@@ -11,7 +11,9 @@ import { PgConnection } from './engine/postgres/connection.js';
 import type { JobControlEngine } from './engine/job-control-engine.interface.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresStatsEngine } from './engine/postgres/postgres-stats.engine.js';
+import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import type { StatsEngine } from './engine/stats-engine.interface.js';
+import type { StreamEngine } from './engine/stream-engine.interface.js';
 import type { PgQueueStats } from './interfaces/stats.interface.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
@@ -34,6 +36,8 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #connection: PgConnection;
   readonly #runtime: QueueRuntime;
   readonly #processing: boolean;
+  readonly #streams: StreamEngine;
+  readonly #streamSettings: ResolvedModuleOptions['streams'];
   readonly #stats: StatsEngine;
   readonly #jobs: JobControlEngine;
   readonly #registry: QueueRegistry;
@@ -49,7 +53,8 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     runtime: QueueRuntime,
     jobs: PostgresJobEngine,
     registry: QueueRegistry,
-    @Inject(PG_QUEUE_OPTIONS) { processing }: Pick<ResolvedModuleOptions, 'processing'>,
+    streamEngine: PostgresStreamEngine,
+    @Inject(PG_QUEUE_OPTIONS) { processing, streams }: Pick<ResolvedModuleOptions, 'processing' | 'streams'>,
   ) {
     this.#explorer = explorer;
     this.#consumerExplorer = consumerExplorer;
@@ -59,6 +64,8 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#stats = new PostgresStatsEngine(connection);
     this.#jobs = jobs;
     this.#registry = registry;
+    this.#streams = streamEngine;
+    this.#streamSettings = streams;
   }
 
   /** Whether workers run, or are being started. */
@@ -76,6 +83,9 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   async onApplicationBootstrap(): Promise<void> {
     await this.#orClose(async () => {
       for (const [queue, retention] of this.#registry.retentions) await this.#jobs.setRetention(queue, retention);
+      for (const [stream, settings] of Object.entries(this.#streamSettings)) {
+        await this.#streams.configure(stream, settings);
+      }
       if (this.#processing) await this.start();
     });
   }

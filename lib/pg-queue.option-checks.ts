@@ -42,8 +42,10 @@ const logger: Check<LoggerService | false> = (value, path, refuse) => {
     : refuse(path, `must be a LoggerService (log, warn and error) or false, not ${describeValue(value)}`);
 };
 
-/** The options of the module itself; those for jobs and workers have tables of their own. */
-export const CHECKED_OPTIONS: Shape<Omit<ResolvedModuleOptions, 'defaultJobOptions' | 'worker' | 'processors'>> = {
+/** The options of the module itself; those for jobs, workers and streams have tables of their own. */
+export const CHECKED_OPTIONS: Shape<
+  Omit<ResolvedModuleOptions, 'defaultJobOptions' | 'worker' | 'processors' | 'streams'>
+> = {
   connection: address,
   pool,
   listen,

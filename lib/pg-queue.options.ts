@@ -4,6 +4,7 @@ import { refuseOptions } from './errors/invalid-options.error.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { CHECKED_OPTIONS, type Environment } from './pg-queue.option-checks.js';
 import { resolveDefaultJobOptions } from './queue/job-options.js';
+import { resolveStreamSettings } from './streams/stream-settings.js';
 import { plainTextProblem } from './utils/text.js';
 import { describeValue } from './utils/describe-value.js';
 import { memberPath } from './utils/member-path.js';
@@ -17,33 +18,35 @@ const DEFAULTS = {
   schema: 'pgqueue',
   worker: {},
   processors: {},
+  streams: {},
   processing: true,
   maintenance: true,
   maxDataBytes: 1_048_576,
   maxDataDepth: 100,
 } satisfies Partial<ResolvedModuleOptions>;
 
-const processors: Check<ResolvedModuleOptions['processors']> = (value, path, refuse) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return refuse(path, `must be an object of worker options by queue, not ${describeValue(value)}`);
-  }
-  return Object.fromEntries(
-    Object.entries(value).map(([queue, worker]) => {
-      const at = memberPath(path, queue);
-      const problem = plainTextProblem(queue);
-      return [
-        queue,
-        problem === undefined ? readWorkerOptions(worker, at, refuse) : refuse(at, `: a queue's name ${problem}`),
-      ];
-    }),
-  );
-};
+/** Options by the name of what they are for. */
+function byName<T>(what: string, of: string, check: Check<T>): Check<Readonly<Record<string, T>>> {
+  return (value, path, refuse) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return refuse(path, `must be an object of ${what} by ${of}, not ${describeValue(value)}`);
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([name, options]) => {
+        const at = memberPath(path, name);
+        const problem = plainTextProblem(name);
+        return [name, problem === undefined ? check(options, at, refuse) : refuse(at, `: a ${of}'s name ${problem}`)];
+      }),
+    );
+  };
+}
 
 const MODULE_OPTIONS: Shape<ResolvedModuleOptions> = {
   ...CHECKED_OPTIONS,
   defaultJobOptions: resolveDefaultJobOptions,
   worker: readWorkerOptions,
-  processors,
+  processors: byName('worker options', 'queue', readWorkerOptions),
+  streams: byName('options', 'stream', resolveStreamSettings),
 };
 
 /**

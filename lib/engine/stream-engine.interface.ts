@@ -61,6 +61,14 @@ export interface GroupSettings {
   readonly hold?: 'nothing' | 'key' | 'stream';
 }
 
+/** What a stream keeps, and for how long; in milliseconds. */
+export interface StreamSettings {
+  /** After every group has taken it. */
+  readonly retention?: number;
+  /** Whether a group that is late finds what is older than that. */
+  readonly behind?: 'keep' | { readonly dropAfter: number };
+}
+
 /**
  * The module's own streams. Every method works on one stream, by name.
  *
@@ -85,6 +93,8 @@ export interface StreamEngine {
   unsubscribe(stream: string, group: string): Promise<boolean>;
   /** By name; those of a stream, or one. Exact up to some thousands, beyond that an estimate. */
   lag(stream: string, group?: string): Promise<Record<string, number>>;
+  /** What is not said stays as it is. Makes the stream if need be. */
+  configure(stream: string, settings: StreamSettings): Promise<void>;
   /** @throws UnknownGroupError */
   seek(stream: string, group: string, to: ReadFrom | { readonly time: Date }): Promise<void>;
   /**

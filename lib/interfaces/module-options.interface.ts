@@ -2,6 +2,7 @@ import type { ConfigurableModuleAsyncOptions, LoggerService } from '@nestjs/comm
 import type { ClientConfig, Pool, PoolConfig } from 'pg';
 import type { Duration } from './duration.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
+import type { StreamOptions } from './stream-retention.interface.js';
 import type { WorkerOptions } from './worker-options.interface.js';
 
 /** Options of `PgQueueModule.forRoot()`. An unknown or mistyped one fails startup with `InvalidOptionsError`. */
@@ -26,6 +27,8 @@ export interface PgQueueModuleOptions {
   worker?: WorkerOptions;
   /** Per queue, from configuration: wins over the literals in `@Processor()`. A queue without a processor in this process may be named. */
   processors?: Record<string, WorkerOptions>;
+  /** Per stream of the module's own: how long it keeps its events. Stored with the stream by each process that starts and says it. */
+  streams?: Record<string, StreamOptions>;
   /** Whether this process runs handlers. Default `true`; `false` in a producer-only (API) instance. */
   processing?: boolean;
   /**

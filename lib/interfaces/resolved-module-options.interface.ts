@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ClientConfig, Pool, PoolConfig } from 'pg';
 import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
+import type { StreamSettings } from '../engine/stream-engine.interface.js';
 import type { PgQueueModuleOptions } from './module-options.interface.js';
 import type { ResolvedWorkerOptions } from './worker-options.interface.js';
 
@@ -21,6 +22,8 @@ export interface ResolvedModuleOptions {
   readonly worker: Partial<ResolvedWorkerOptions>;
   /** By queue: what was said, checked. */
   readonly processors: Readonly<Record<string, Partial<ResolvedWorkerOptions>>>;
+  /** By stream: what was said, checked. */
+  readonly streams: Readonly<Record<string, StreamSettings>>;
   readonly processing: boolean;
   readonly maintenance: boolean;
   readonly maxDataBytes: number;

@@ -12,6 +12,8 @@ import * as library from '../../lib/index.js';
 import type { ResolvedModuleOptions } from '../../lib/interfaces/resolved-module-options.interface.js';
 import { resolveModuleOptions } from '../../lib/pg-queue.options.js';
 import { resolveDefaultJobOptions, resolveJobOptions } from '../../lib/queue/job-options.js';
+import { DEFAULT_RETENTION } from '../../lib/engine/postgres/functions/streams/stream-retention.function.js';
+import { resolveStreamSettings } from '../../lib/streams/stream-settings.js';
 import { QueueRegistry } from '../../lib/queue/queue.registry.js';
 import { parseDuration } from '../../lib/utils/duration.js';
 import { quoted, ROOT, table } from './support/markdown.js';
@@ -21,6 +23,7 @@ const DATABASE = { DATABASE_URL: 'postgres://db.example.com/app' };
 const MODULE = 'Of the module: `PgQueueModule.forRoot()`';
 const WORKER = "Of a worker: `@Processor('email', { … })`";
 const QUEUE = 'Of a queue: `PgQueueModule.registerQueue({ name, … })`';
+const STREAM = 'Of a stream: `streams: { orders: { … } }` of the module';
 const JOB = 'Of a job: `add(name, data, { … })`';
 const CONSUMER = 'Of a stream consumer';
 
@@ -64,6 +67,7 @@ describe('the documented options', () => {
     [MODULE, () => resolveModuleOptions(unknown)],
     [WORKER, () => readWorkerOptions(unknown, '', refuse)],
     [QUEUE, () => registry().register('email', unknown as never)],
+    [STREAM, () => resolveStreamSettings(unknown, '', refuse)],
     [JOB, () => resolveJobOptions(unknown as never, resolveDefaultJobOptions(undefined, '', refuse))],
     [CONSUMER, () => readStreamConsumer(consumer(unknown))],
   ])('are all that there are: %s', (heading, refused) => {
@@ -83,13 +87,14 @@ describe('the documented defaults are those of the code:', () => {
   });
 
   it('of the module, where they are words', () => {
-    const { connection, pool, listen, defaultJobOptions, worker, processors, logger } = resolved();
-    expect({ connection, pool, listen, worker, processors }).toEqual({
+    const { connection, pool, listen, defaultJobOptions, worker, processors, streams, logger } = resolved();
+    expect({ connection, pool, listen, worker, processors, streams }).toEqual({
       connection: DATABASE.DATABASE_URL,
       pool: undefined,
       listen: undefined,
       worker: {},
       processors: {},
+      streams: {},
     });
     expect(defaultJobOptions).toBe(resolveDefaultJobOptions(undefined, '', refuse));
     expect(logger).toBeInstanceOf(Logger);
@@ -116,6 +121,11 @@ describe('the documented defaults are those of the code:', () => {
     const words = [...documented(CONSUMER)].filter(([, value]) => !value.startsWith('`'));
     expect(words).toEqual([['group', 'none']]);
     expect(() => readStreamConsumer(consumer({ group: undefined }))).toThrow(/group is missing/);
+  });
+
+  it('of a stream', () => {
+    const { retention, behind } = literals(STREAM);
+    expect([parseDuration(retention), behind]).toEqual([DEFAULT_RETENTION, 'keep']);
   });
 
   it('of a job', () => {

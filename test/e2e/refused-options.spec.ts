@@ -23,6 +23,12 @@ describe('an application does not start with an option', () => {
       'processors.email.pollInterval',
       /'5 s'/,
     ],
+    [
+      'of a stream that is mistyped',
+      { streams: { orders: { behind: { dropAfter: '30 days' } } } },
+      'streams.orders.behind.dropAfter',
+      /'30 days'/,
+    ],
     ['for jobs that is mistyped', { defaultJobOptions: { attempts: '4' } }, 'defaultJobOptions.attempts', /'4'/],
     ['migrations that is no mode', { migrations: true }, 'migrations', /'apply' or 'check' or 'off'/],
     ['schema that PostgreSQL keeps for itself', { schema: 'pg_jobs' }, 'schema', /'pg_jobs'/],

@@ -48,7 +48,7 @@ async function rowsOf(group: TestGroup, ring: string): Promise<number> {
 
 /** Empties all segments that it can; leases go before the results that they name. */
 async function turnAll(times = 1): Promise<void> {
-  for (let i = 0; i < times; i++) {
+  for (let turn = 0; turn < times; turn++) {
     for (const ring of ['event', 'entry', 'delayed', 'lease', 'result']) {
       await engine.rows(`select ${engine.s}.rotate($1, interval '0')`, [ring]);
       const used = `select i from generate_series(0, 2) i where ${engine.s}.segment_is_used($1, i)`;
@@ -301,7 +301,7 @@ describe('a batch that is open while all rings turn', () => {
       batch.lease.n,
       { to: 'home', charge: 1 },
     ]);
-    expect(events.toSorted()).toEqual([ids[0], ids[1], ids[3]].toSorted());
+    expect(new Set(events)).toEqual(new Set([ids[0], ids[1], ids[3]]));
     await turnAll();
     const { runs } = await worker.claim(asQueue(group));
     expect(keysOf(runs).toSorted()).toEqual(ids.toSorted());

@@ -56,6 +56,8 @@ export class FakeStreamEngine implements StreamEngine {
     return {};
   }
 
+  async configure(): Promise<void> {}
+
   async seek(): Promise<void> {}
 
   heard(): void {}

@@ -19,6 +19,7 @@ describe('module options', () => {
       defaultJobOptions: { attempts: 4, priority: 0 },
       worker: {},
       processors: {},
+      streams: {},
       processing: true,
       maintenance: true,
       maxDataBytes: 1_048_576,
@@ -51,12 +52,22 @@ describe('module options', () => {
 
   it('are milliseconds inside', () => {
     const options = resolveModuleOptions(
-      { connection: URL, connectTimeout: '1m', worker: { pollInterval: '2s' }, processors: { email: { backoff: 5 } } },
+      {
+        connection: URL,
+        connectTimeout: '1m',
+        worker: { pollInterval: '2s' },
+        processors: { email: { backoff: 5 } },
+        streams: { orders: { retention: '7d', behind: { dropAfter: '30d' } }, users: { retention: 0, behind: 'keep' } },
+      },
       {},
     );
     expect(options.connectTimeout).toBe(60_000);
     expect(options.worker).toStrictEqual({ pollInterval: 2000 });
     expect(options.processors).toStrictEqual({ email: { backoff: { type: 'fixed', delay: 5 } } });
+    expect(options.streams).toStrictEqual({
+      orders: { retention: 604_800_000, behind: { dropAfter: 2_592_000_000 } },
+      users: { retention: 0, behind: 'keep' },
+    });
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -97,6 +108,15 @@ describe('module options', () => {
     ['processors.email', { processors: { email: 5 } }, /must be an object/],
     ['processors.email.concurrency', { processors: { email: { concurrency: 1.5 } } }, /1\.5/],
     ['processors["a\\tb"]', { processors: { 'a\tb': {} } }, /a queue's name must not contain control characters/],
+    ['streams', { streams: ['orders'] }, /by stream/],
+    ['streams.orders', { streams: { orders: '7d' } }, /must be an object/],
+    ['streams.orders.retension', { streams: { orders: { retension: '7d' } } }, /no option; did you mean 'retention'\?/],
+    ['streams.orders.retention', { streams: { orders: { retention: '7 d' } } }, /not '7 d'/],
+    ['streams.orders.behind', { streams: { orders: { behind: 'drop' } } }, /must be 'keep' or \{ dropAfter/],
+    ['streams.orders.behind.dropAfter', { streams: { orders: { behind: {} } } }, /is missing/],
+    ['streams.orders.behind.dropAfter', { streams: { orders: { behind: { dropAfter: 0 } } } }, /more than 0/],
+    ['streams.orders.behind.after', { streams: { orders: { behind: { after: '1d' } } } }, /known: dropAfter/],
+    ['streams["a\\tb"]', { streams: { 'a\tb': {} } }, /a stream's name must not contain control characters/],
     ['processors["a b"].shutdownTimeout', { processors: { 'a b': { shutdownTimeout: -1 } } }, /-1/],
   ])('%s of %o is refused', (path, given, message) => {
     const options: unknown = given === null ? null : { connection: URL, ...(given as object) };

@@ -11,6 +11,7 @@ import type {
   ReadFrom,
   ReadRequest,
   StreamEngine,
+  StreamSettings,
 } from '../../stream-engine.interface.js';
 import type { PgConnection } from '../connection.js';
 import { isRefusal, sqlState } from '../connection-faults.js';
@@ -98,6 +99,10 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
       [stream, group ?? null],
     );
     return Object.fromEntries(rows.map(({ consumer_group, events }) => [consumer_group, Number(events)]));
+  }
+
+  async configure(stream: string, settings: StreamSettings): Promise<void> {
+    await this.#query(`select ${this.#s}.set_stream_settings($1, $2)`, [await this.#streams.ensure(stream), settings]);
   }
 
   async seek(stream: string, group: string, to: ReadFrom | { readonly time: Date }): Promise<void> {

@@ -3,9 +3,11 @@ import { REFUSE_OLD_SNAPSHOT } from '../run-locks.js';
 import { holdOf } from './slots.js';
 import { ALL_LANES, oldestOpen } from './stream-floors.function.js';
 
-/** How long a stream keeps its events after all groups have passed them: a day, unless it says otherwise. */
-const KEPT_FOR = (settings: string): string =>
-  `coalesce((${settings} #>> '{retention}')::float8, 86400000) * interval '1 millisecond'`;
+/** How long a stream keeps its events after all groups have passed them, unless it says otherwise: ms. */
+export const DEFAULT_RETENTION = 86_400_000;
+
+export const KEPT_FOR = (settings: string): string =>
+  `coalesce((${settings} #>> '{retention}')::float8, ${DEFAULT_RETENTION}) * interval '1 millisecond'`;
 
 /** How often it is noted what all groups have passed: a hundredth of that. */
 const NOTED_EACH = (settings: string): string =>
