@@ -4,9 +4,8 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Bytes of what is alive, in and outside of the heap. */
-export function memoryInUse(): number {
+/** Bytes of what is alive in the heap. */
+export function heapInUse(): number {
   collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  return process.memoryUsage().heapUsed;
 }

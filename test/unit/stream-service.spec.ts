@@ -207,6 +207,8 @@ describe('read()', () => {
       [{ cursor: 'at:1' }, 10_000, ['a', 'b']],
       ['start', 100, ['a']],
     ]);
+    // what is larger could not be packed into one text, nor held by many who read at once
+    for (const { maxBytes } of engine.reads) expect(maxBytes).toBe(16 * 1024 * 1024);
   });
 
   it.each<[string, unknown]>([
