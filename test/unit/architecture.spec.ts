@@ -22,6 +22,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '',
       'engine',
       'engine/postgres',
+      'engine/pgque',
       'decorators',
       'discovery',
       'queue',
@@ -40,6 +41,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   transactions: { from: SHARED, never: NEST_FREE },
   engine: { from: SHARED, never: NEST_FREE },
   'engine/postgres': { from: ['engine', ...SHARED], never: NEST_FREE },
+  // in the same database, so on the same connection
+  'engine/pgque': { from: ['engine', 'engine/postgres', ...SHARED], never: NEST_FREE },
   // what they only describe may be anything's
   interfaces: { from: [], types: ['engine', 'queue', ...SHARED] },
   errors: { from: ['utils'], types: ['interfaces'], never: /^(@nestjs\/|pg$)/ },
