@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { QueryResultRow } from 'pg';
+import { firstAbort } from '../../utils/first-abort.js';
 import { pause } from '../../utils/pause.js';
 import { NoAnswer } from './connection-faults.js';
 import type { HostedClient } from './hosts.js';
@@ -20,7 +21,7 @@ const GOODBYE_WITHIN = 1_000;
  * to all) ends the keepalive and begins the user timeout anew: the two must fit one behind the other, 8 s and 6 s, or
  * others take over too late.
  */
-const SETTINGS = `select set_config(name, value, false) from (values
+const settings = (local: boolean): string => `select set_config(name, value, ${local}) from (values
   ('tcp_keepalives_idle', '4'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '2'),
   ('tcp_user_timeout', '6000'), ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
   ('statement_timeout', '0'), ('default_transaction_read_only', 'off'),
@@ -41,14 +42,18 @@ export class ListenSession {
   #heard: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(client: pg.Client & HostedClient, channel: string, onNotification: (payload: string) => void) {
+  constructor(
+    client: pg.Client & HostedClient,
+    channel: string,
+    onNotification: (payload: string, channel: string) => void,
+  ) {
     this.#client = client;
     this.#channel = channel;
     client.on('error', (error) => this.#end.abort(error));
     client.on('end', () => this.#end.abort(new Error('the LISTEN connection ended')));
-    client.on('notification', ({ payload = '' }) => {
+    client.on('notification', ({ payload = '', channel: heardOn }) => {
       if (payload === this.#proof) this.#heard?.();
-      onNotification(payload);
+      onNotification(payload, heardOn);
     });
   }
 
@@ -77,12 +82,32 @@ export class ListenSession {
       throw error;
     }
     // only now: on a pooler's connection they would stay
-    await this.query(SETTINGS);
+    await this.query(settings(false));
   }
 
-  /** Lets `ms` go by. @throws why it ended meanwhile. */
-  async idle(ms: number): Promise<void> {
-    await pause(ms, this.#end.signal);
+  /**
+   * Connects and opens a transaction, which stays open: what is locked in it is held where nothing may outlive one, on a
+   * transaction pooler's connection. Between statements it has no snapshot and no id, so it holds nothing back.
+   */
+  async openTransaction(): Promise<void> {
+    await this.#unlessEnded(this.#client.connect());
+    try {
+      await this.#answered(requirePrimary(this.#client));
+      await this.query('begin isolation level read committed');
+      await this.query(settings(true));
+      // its own time-out came with PostgreSQL 17
+      await this.query(`select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'`);
+    } catch (error) {
+      this.#client.hostFailed?.();
+      throw error;
+    }
+  }
+
+  /** Lets `ms` go by, or less when `until` aborts. @throws why it ended meanwhile. */
+  async idle(ms: number, until?: AbortSignal): Promise<void> {
+    const first = firstAbort(this.#end.signal, ...(until === undefined ? [] : [until]));
+    await pause(ms, first.signal);
+    first.release();
     this.#end.signal.throwIfAborted();
   }
 
