@@ -72,3 +72,17 @@ export function refuseContradictions(
     );
   }
 }
+
+/** Refuses what is said and could not be kept. `attempts` is compared with the queue's own setting, at startup. */
+export function refuseWhatPgqueDecides(
+  { engine }: ResolvedStreamConsumerOptions,
+  said: Partial<ResolvedStreamConsumerOptions>,
+  refuse: Refuse,
+): void {
+  if (engine !== 'pgque' || said.maxStalledCount === undefined) return;
+  refuse(
+    'maxStalledCount',
+    `= ${describeValue(said.maxStalledCount)} cannot be had with engine: 'pgque', which does not count how often an event was ` +
+      `lost with its process: leave it out, or use the module's own streams`,
+  );
+}

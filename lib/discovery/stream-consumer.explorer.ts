@@ -7,7 +7,11 @@ import { findCandidates, type Candidate } from './candidate.js';
 import { findStreamMethods, type StreamMethods } from './decorated-methods.js';
 import { refuseStreamConflicts } from './refuse-stream-conflicts.js';
 import { isStreamConsumer, readStreamConsumer } from './stream-consumer-metadata.js';
-import { refuseContradictions, resolveStreamConsumerOptions } from './stream-consumer-options.js';
+import {
+  refuseContradictions,
+  refuseWhatPgqueDecides,
+  resolveStreamConsumerOptions,
+} from './stream-consumer-options.js';
 import { bindStreamHandlers } from './stream-handlers.js';
 
 /**
@@ -45,8 +49,10 @@ export class StreamConsumerExplorer {
     }
     const { stream, group, options: said } = readStreamConsumer(type);
     const options = resolveStreamConsumerOptions(said);
-    refuseContradictions(stream, options, refuseOptions(`${type.name}: @StreamConsumer()`));
-    return { label: type.name, stream, group, options, ...bindStreamHandlers(type.name, instance, methods) };
+    const refuse = refuseOptions(`${type.name}: @StreamConsumer()`);
+    refuseContradictions(stream, options, refuse);
+    refuseWhatPgqueDecides(options, said, refuse);
+    return { label: type.name, stream, group, options, said, ...bindStreamHandlers(type.name, instance, methods) };
   }
 }
 

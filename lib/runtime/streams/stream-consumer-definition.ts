@@ -28,6 +28,8 @@ export interface StreamConsumerDefinition {
   readonly stream: string;
   readonly group: string;
   readonly options: ResolvedStreamConsumerOptions;
+  /** Those of the options that the class says itself: what PgQue decides by its own settings must not say another thing. */
+  readonly said: Partial<ResolvedStreamConsumerOptions>;
   /** By event type. */
   readonly handlers: ReadonlyMap<string, StreamEventHandler>;
   /** Takes every type that no other handler of the group in this process takes. */
