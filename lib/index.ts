@@ -57,6 +57,7 @@ export type {
   SubscribeOptions,
 } from './interfaces/stream-client.interface.js';
 export type { StreamOptions } from './interfaces/stream-retention.interface.js';
+export type { PgqueOptions } from './interfaces/pgque-options.interface.js';
 export type { StreamContext } from './interfaces/stream-context.interface.js';
 
 // operating
@@ -77,8 +78,11 @@ export { JobCancelledError } from './errors/job-cancelled.error.js';
 export { JobStateError } from './errors/job-state.error.js';
 export { JobTimeoutError } from './errors/job-timeout.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
+export { PgqueUnavailableError } from './errors/pgque-unavailable.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { ShutdownError } from './errors/shutdown.error.js';
 export { StandbyError } from './errors/standby.error.js';
 export { UnknownBatchError } from './errors/unknown-batch.error.js';
 export { UnknownGroupError } from './errors/unknown-group.error.js';
+export { UnknownStreamError } from './errors/unknown-stream.error.js';
+export { UnsupportedByPgqueError } from './errors/unsupported-by-pgque.error.js';

@@ -19,6 +19,7 @@ import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import type { ProcessorDefinition } from './runtime/processor-definition.js';
 import type { StreamConsumerDefinition } from './runtime/streams/stream-consumer-definition.js';
+import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
 import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
@@ -35,6 +36,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #consumerExplorer: StreamConsumerExplorer;
   readonly #connection: PgConnection;
   readonly #runtime: QueueRuntime;
+  readonly #pgque: PgqueRuntime;
   readonly #processing: boolean;
   readonly #streams: StreamEngine;
   readonly #streamSettings: ResolvedModuleOptions['streams'];
@@ -51,6 +53,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     consumerExplorer: StreamConsumerExplorer,
     connection: PgConnection,
     runtime: QueueRuntime,
+    pgque: PgqueRuntime,
     jobs: PostgresJobEngine,
     registry: QueueRegistry,
     streamEngine: PostgresStreamEngine,
@@ -60,6 +63,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#consumerExplorer = consumerExplorer;
     this.#connection = connection;
     this.#runtime = runtime;
+    this.#pgque = pgque;
     this.#processing = processing;
     this.#stats = new PostgresStatsEngine(connection);
     this.#jobs = jobs;
@@ -99,9 +103,14 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#running = true;
     await this.#next(async () => {
       try {
-        await this.#runtime.start([...this.#definitions], [...this.#consumers]);
+        const onPgque = this.#consumers.filter(({ options }) => options.engine === 'pgque');
+        const own = this.#consumers.filter(({ options }) => options.engine === 'pgqueue');
+        await this.#pgque.start(onPgque);
+        await this.#runtime.start([...this.#definitions], own);
       } catch (error) {
         this.#running = false;
+        // the one may run that the other keeps from being started
+        await this.#pgque.stop();
         throw error;
       }
     });
@@ -110,7 +119,9 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   /** Takes no more jobs, drains, and resolves when all is quiet. */
   async stop(): Promise<void> {
     this.#running = false;
-    await this.#next(() => this.#runtime.stop());
+    await this.#next(async () => {
+      await Promise.all([this.#runtime.stop(), this.#pgque.stop()]);
+    });
   }
 
   /** What an operator needs to see: queues, processes, and what holds back reclaiming. A few queries; cheap enough for every few seconds. */

@@ -3,6 +3,9 @@ import { DiscoveryModule } from '@nestjs/core';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
+import { PostgresPgqueSession } from './engine/pgque/pgque-session.js';
+import { PostgresPgqueUpkeepEngine } from './engine/pgque/pgque-upkeep.engine.js';
+import { PostgresPgqueEngine } from './engine/pgque/pgque.engine.js';
 import { migrationSql, SCHEMA_VERSION } from './engine/postgres/migrations/index.js';
 import { Notifier } from './engine/postgres/notifier.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
@@ -17,6 +20,7 @@ import type { ResolvedModuleOptions } from './interfaces/resolved-module-options
 import { PgQueueCoreModule } from './pg-queue-core.module.js';
 import { PgQueueRuntime } from './pg-queue.lifecycle.js';
 import { queueAsyncProviders, queueProvider } from './pg-queue.queue-providers.js';
+import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
 import { getQueueToken } from './utils/get-queue-token.js';
 import { SILENT } from './utils/log.js';
@@ -48,6 +52,20 @@ const HOST_PROVIDERS: Provider[] = [
       });
     },
     inject: [PgConnection, PG_QUEUE_OPTIONS, PostgresJobEngine, QueueIds, Notifier, PostgresStreamEngine],
+  },
+  {
+    provide: PgqueRuntime,
+    useFactory: (connection: PgConnection, options: ResolvedModuleOptions) => {
+      const log = options.logger === false ? SILENT : options.logger;
+      return new PgqueRuntime({
+        engine: new PostgresPgqueEngine(connection),
+        upkeep: new PostgresPgqueUpkeepEngine(connection),
+        session: new PostgresPgqueSession(connection, { listen: options.listen !== false, log }),
+        options: options.pgque,
+        log,
+      });
+    },
+    inject: [PgConnection, PG_QUEUE_OPTIONS],
   },
   PgQueueRuntime,
 ];

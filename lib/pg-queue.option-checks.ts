@@ -2,10 +2,11 @@ import type { LoggerService } from '@nestjs/common';
 import type { ClientConfig, Pool } from 'pg';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { isPgPool } from './transactions/pg.transaction.js';
+import type { ResolvedPgqueOptions } from './interfaces/pgque-options.interface.js';
 import { bool, integer, oneOf, timer } from './utils/checks.js';
 import { describeValue } from './utils/describe-value.js';
 import { schemaNameProblem } from './utils/schema-name.js';
-import type { Check, Shape } from './utils/shape.js';
+import { type Check, readShape, type Shape } from './utils/shape.js';
 
 /** Environment variables: `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,6 +43,21 @@ const logger: Check<LoggerService | false> = (value, path, refuse) => {
     : refuse(path, `must be a LoggerService (log, warn and error) or false, not ${describeValue(value)}`);
 };
 
+const PGQUE_OPTIONS: Shape<ResolvedPgqueOptions> = {
+  ticker: (value, path, refuse) =>
+    typeof value === 'boolean' || value === 'auto'
+      ? value
+      : refuse(path, `must be 'auto', true or false, not ${describeValue(value)}`),
+  createQueues: bool,
+};
+
+export const DEFAULT_PGQUE_OPTIONS: ResolvedPgqueOptions = Object.freeze({ ticker: 'auto', createQueues: false });
+
+const pgque: Check<ResolvedPgqueOptions> = (value, path, refuse) => ({
+  ...DEFAULT_PGQUE_OPTIONS,
+  ...readShape(value, path, PGQUE_OPTIONS, refuse),
+});
+
 /** The options of the module itself; those for jobs, workers and streams have tables of their own. */
 export const CHECKED_OPTIONS: Shape<
   Omit<ResolvedModuleOptions, 'defaultJobOptions' | 'worker' | 'processors' | 'streams'>
@@ -55,6 +71,7 @@ export const CHECKED_OPTIONS: Shape<
   migrations: oneOf('apply', 'check', 'off'),
   processing: bool,
   maintenance: bool,
+  pgque,
   maxDataBytes: integer(1, 268_435_456),
   maxDataDepth: integer(1, 1000),
   logger,

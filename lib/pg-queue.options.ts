@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { readWorkerOptions } from './discovery/worker-options.js';
 import { refuseOptions } from './errors/invalid-options.error.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
-import { CHECKED_OPTIONS, type Environment } from './pg-queue.option-checks.js';
+import { CHECKED_OPTIONS, DEFAULT_PGQUE_OPTIONS, type Environment } from './pg-queue.option-checks.js';
 import { resolveDefaultJobOptions } from './queue/job-options.js';
 import { resolveStreamSettings } from './streams/stream-settings.js';
 import { plainTextProblem } from './utils/text.js';
@@ -21,6 +21,7 @@ const DEFAULTS = {
   streams: {},
   processing: true,
   maintenance: true,
+  pgque: DEFAULT_PGQUE_OPTIONS,
   maxDataBytes: 1_048_576,
   maxDataDepth: 100,
 } satisfies Partial<ResolvedModuleOptions>;

@@ -1,15 +1,15 @@
 /** What a session hears and comes to hold. */
 export interface PgqueSessionCallbacks {
   /** A queue has a new tick. */
-  onTick(queue: string): void;
+  readonly onTick: (queue: string) => void;
   /** Notifications may have been missed: look at everything. */
-  onListening(): void;
+  readonly onListening: () => void;
   /** From now on this process holds it. */
-  onHeld(lock: string): void;
+  readonly onHeld: (lock: string) => void;
   /** The connection that held it is gone. Either `onHeld` or `onLost` says what became of it, when the database can be reached. */
-  onUnsure(lock: string): void;
+  readonly onUnsure: (lock: string) => void;
   /** Another process has it. */
-  onLost(lock: string): void;
+  readonly onLost: (lock: string) => void;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ClientConfig, Pool, PoolConfig } from 'pg';
 import type { Duration } from './duration.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
 import type { StreamOptions } from './stream-retention.interface.js';
+import type { PgqueOptions } from './pgque-options.interface.js';
 import type { WorkerOptions } from './worker-options.interface.js';
 
 /** Options of `PgQueueModule.forRoot()`. An unknown or mistyped one fails startup with `InvalidOptionsError`. */
@@ -36,6 +37,8 @@ export interface PgQueueModuleOptions {
    * at a time does it. Default `true`.
    */
   maintenance?: boolean;
+  /** For consumers with `engine: 'pgque'`. */
+  pgque?: PgqueOptions;
   /** Bytes of a job's data or result as UTF-8 JSON. Default 1 MiB. */
   maxDataBytes?: number;
   /** Levels of nesting in a job's data or result. Default 100. */

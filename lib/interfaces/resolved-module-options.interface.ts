@@ -3,6 +3,7 @@ import type { ClientConfig, Pool, PoolConfig } from 'pg';
 import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { StreamSettings } from '../engine/stream-engine.interface.js';
 import type { PgQueueModuleOptions } from './module-options.interface.js';
+import type { ResolvedPgqueOptions } from './pgque-options.interface.js';
 import type { ResolvedWorkerOptions } from './worker-options.interface.js';
 
 /** `PgQueueModuleOptions`, checked, defaults applied, durations in milliseconds. */
@@ -26,6 +27,7 @@ export interface ResolvedModuleOptions {
   readonly streams: Readonly<Record<string, StreamSettings>>;
   readonly processing: boolean;
   readonly maintenance: boolean;
+  readonly pgque: ResolvedPgqueOptions;
   readonly maxDataBytes: number;
   readonly maxDataDepth: number;
   readonly logger: LoggerService | false;

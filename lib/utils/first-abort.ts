@@ -2,7 +2,10 @@
  * A signal that aborts with the first of these, for as long as it is not released. `AbortSignal.any()` holds on to what it
  * was made of: one for each batch, of a signal that lives as long as the process, would add up.
  */
-export function firstAbort(...signals: readonly AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
+export function firstAbort(...signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  readonly release: () => void;
+} {
   const controller = new AbortController();
   const listeners = signals.map((signal) => {
     const abort = (): void => controller.abort(signal.reason);

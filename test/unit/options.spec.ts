@@ -22,6 +22,7 @@ describe('module options', () => {
       streams: {},
       processing: true,
       maintenance: true,
+      pgque: { ticker: 'auto', createQueues: false },
       maxDataBytes: 1_048_576,
       maxDataDepth: 100,
     });

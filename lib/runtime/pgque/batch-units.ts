@@ -47,11 +47,12 @@ export class BatchUnits {
       more = page.more && page.events.length > 0;
       const events = [...kept, ...fresh];
       const whole = isFirst && !more && events.length <= this.#perUnit;
-      let start = 0;
-      for (; start + this.#perUnit <= events.length || (!more && start < events.length); start += this.#perUnit) {
-        yield { events: events.slice(start, start + this.#perUnit), whole };
+      // a part of a unit waits for the next page
+      const ready = more ? events.length - (events.length % this.#perUnit) : events.length;
+      for (let start = 0; start < ready; start += this.#perUnit) {
+        yield { events: events.slice(start, Math.min(start + this.#perUnit, ready)), whole };
       }
-      kept = events.slice(start);
+      kept = events.slice(ready);
     }
   }
 }

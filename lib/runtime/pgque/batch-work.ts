@@ -142,6 +142,11 @@ export class BatchWork {
   }
 
   #failed({ record: { id } }: PgqueEvent, error: unknown): void {
+    // not its fault: it was told to end
+    if (this.#deps.signal.aborted) {
+      this.#complete = false;
+      return;
+    }
     // no event's fault: it would be dead in the end, and those behind it as well
     if (error instanceof UnsupportedByPgqueError) this.#impossible ??= error.message;
     const delay = error instanceof DelayedError ? parseDuration(error.delay) : undefined;

@@ -124,10 +124,12 @@ export interface PgqueDatabase {
 export interface PgqueDatabaseOptions {
   /** On a server of its own: snapshots list the transactions of a whole server, other tests' too. */
   readonly alone?: boolean;
+  /** Whether PgQue is in it. Default true. */
+  readonly installed?: boolean;
 }
 
 /** Registers beforeAll and afterAll. */
-export function pgqueDatabase({ alone = false }: PgqueDatabaseOptions = {}): PgqueDatabase {
+export function pgqueDatabase({ alone = false, installed = true }: PgqueDatabaseOptions = {}): PgqueDatabase {
   const name = `test_pgque_${process.pid}_${randomUUID().slice(0, 8)}`;
   let url = '';
   let server: LocalPostgres | undefined;
@@ -151,7 +153,7 @@ export function pgqueDatabase({ alone = false }: PgqueDatabaseOptions = {}): Pgq
     at.pathname = `/${name}`;
     url = at.href;
     main = new PgqueSession(await connect(url));
-    await installPgque(main.client);
+    if (installed) await installPgque(main.client);
   });
   afterAll(async () => {
     await maintenance?.query(`drop database if exists ${name} with (force)`);
