@@ -10,14 +10,16 @@ export interface QueueTicks {
   readonly maxLag: number;
   /** Whether something was sent since. */
   readonly waiting: boolean;
+  /** How many ticks came after the one that was said; 0 for a queue of which none was. */
+  readonly since: number;
 }
 
 /** Ticking and looking after a PgQue installation. Each call is a transaction of its own: what one does, the next one sees. */
 export interface PgqueUpkeepEngine {
   /** Whether this process's role may do it. */
   mayTick(): Promise<boolean>;
-  /** The queues that are not paused and have no ticker of their own. */
-  ticks(): Promise<QueueTicks[]>;
+  /** The queues that are not paused and have no ticker of their own. @param known a tick of each, to count from. */
+  ticks(known?: ReadonlyMap<string, { readonly tick: string }>): Promise<QueueTicks[]>;
   /** Ticks a queue if it is time; one at a time. Returns the tick, if there is one. */
   tick(queue: string): Promise<string | undefined>;
   /** Hands out again what was nacked and is due: some of it. Says how much. */

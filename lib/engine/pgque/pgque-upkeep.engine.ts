@@ -14,13 +14,15 @@ const FUNCTIONS = [
 const MAY_TICK = `select bool_and(coalesce(has_function_privilege(to_regprocedure('pgque.' || f), 'execute'), false)) as may
 from unnest($1::text[]) f`;
 
-/** seq_getval() is what ticker() itself counts by. */
+/** $1 queues, $2 a tick of each. seq_getval() is what ticker() itself counts by. */
 const TICKS = `select q.queue_name as queue, t.tick_id::text as tick,
   (extract(epoch from clock_timestamp() - t.tick_time) * 1000)::text as age,
   (extract(epoch from greatest(q.queue_ticker_idle_period, q.queue_ticker_max_lag / 2)) * 1000)::text as idle_period,
   (extract(epoch from q.queue_ticker_max_lag) * 1000)::text as max_lag,
-  (pgque.seq_getval(q.queue_event_seq) > t.tick_event_seq)::text as waiting
+  (pgque.seq_getval(q.queue_event_seq) > t.tick_event_seq)::text as waiting,
+  (select count(*) from pgque.tick n where n.tick_queue = q.queue_id and n.tick_id > k.tick)::text as since
 from pgque.queue q
+left join unnest($1::text[], $2::bigint[]) as k(queue, tick) on k.queue = q.queue_name
 cross join lateral (
   select * from pgque.tick where tick_queue = q.queue_id order by tick_queue desc, tick_id desc limit 1
 ) t
@@ -48,6 +50,7 @@ interface TicksRow {
   readonly idle_period: string;
   readonly max_lag: string;
   readonly waiting: string;
+  readonly since: string;
 }
 
 /** PgQue's own functions for it. */
@@ -63,15 +66,19 @@ export class PostgresPgqueUpkeepEngine implements PgqueUpkeepEngine {
     return row!.may;
   }
 
-  async ticks(): Promise<QueueTicks[]> {
-    const rows = await this.#connection.query<TicksRow>({ text: TICKS });
-    return rows.map(({ queue, tick, age, idle_period, max_lag, waiting }) => ({
+  async ticks(known: ReadonlyMap<string, { readonly tick: string }> = new Map()): Promise<QueueTicks[]> {
+    const rows = await this.#connection.query<TicksRow>({ text: TICKS }, [
+      [...known.keys()],
+      [...known.values()].map(({ tick }) => tick),
+    ]);
+    return rows.map(({ queue, tick, age, idle_period, max_lag, waiting, since }) => ({
       queue,
       tick,
       age: Number(age),
       idlePeriod: Number(idle_period),
       maxLag: Number(max_lag),
       waiting: waiting === 'true',
+      since: Number(since),
     }));
   }
 

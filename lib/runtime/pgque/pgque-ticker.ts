@@ -17,6 +17,8 @@ const TICK_EVERY = 100;
 const LOOK_EVERY = 1_000;
 /** How much later than it should a tick is before nobody seems to tick: ms. */
 const GRACE = 5_000;
+/** Who leads so soon after another was seen to tick takes its place: ms. */
+const SUCCEEDS_WITHIN = 15_000;
 
 export interface PgqueTickerDeps {
   readonly engine: PgqueUpkeepEngine;
@@ -40,13 +42,13 @@ export class PgqueTicker {
   readonly #deps: PgqueTickerDeps;
   readonly #upkeep: PgqueUpkeep;
   readonly #stopping = new AbortController();
-  /** What is to be ticked, by the last tick that is known of it. */
-  readonly #known = new Map<string, string>();
+  /** What is to be ticked: its last tick when it was looked at, and how many this process has made since. */
+  readonly #known = new Map<string, { readonly tick: string; own: number }>();
   readonly #failing = new Map<string, { tries: number; notBefore: number }>();
   #active = false;
   #lookAt = 0;
-  /** Whether another process of this package ticked when this one last looked. */
-  #othersTick = false;
+  /** When another process of this package was last seen to tick (performance.now()). */
+  #othersTicked = -Infinity;
   #loop: Promise<void> | undefined;
 
   constructor(deps: PgqueTickerDeps) {
@@ -83,7 +85,7 @@ export class PgqueTicker {
 
   async #follow(): Promise<void> {
     this.#active = false;
-    this.#othersTick = await this.#deps.engine.isHeld(TICKING);
+    if (await this.#deps.engine.isHeld(TICKING)) this.#othersTicked = performance.now();
     await pause(LOOK_EVERY, this.#stopping.signal);
   }
 
@@ -91,16 +93,17 @@ export class PgqueTicker {
     const { engine, mode, log, want } = this.#deps;
     const queues = await engine.ticks();
     const overdue = queues.find(isOverdue);
-    if (mode === 'auto' && !this.#othersTick && overdue === undefined) {
+    const succeeds = performance.now() - this.#othersTicked < SUCCEEDS_WITHIN;
+    if (mode === 'auto' && !succeeds && overdue === undefined) {
       await pause(LOOK_EVERY, this.#stopping.signal);
       return;
     }
-    if (mode === 'auto' && !this.#othersTick) {
+    if (mode === 'auto' && !succeeds) {
       log.log(
         `Nobody ticks PgQue: queue '${overdue!.queue}' had no tick for ${Math.round(overdue!.age / 1000)} s. This process does, as long as nobody else does`,
       );
     }
-    this.#othersTick = false;
+    this.#othersTicked = -Infinity;
     this.#active = true;
     this.#remember(queues);
     want(TICKING);
@@ -109,8 +112,8 @@ export class PgqueTicker {
   async #round(): Promise<void> {
     const { signal } = this.#stopping;
     if (performance.now() >= this.#lookAt) {
-      const queues = await this.#deps.engine.ticks();
-      const foreign = queues.find(({ queue, tick }) => this.#known.has(queue) && this.#known.get(queue) !== tick);
+      const queues = await this.#deps.engine.ticks(this.#known);
+      const foreign = queues.find(({ queue, since }) => since > (this.#known.get(queue)?.own ?? 0));
       if (foreign !== undefined && this.#deps.mode === 'auto') {
         this.#yield(foreign);
         return;
@@ -134,7 +137,7 @@ export class PgqueTicker {
   #remember(queues: readonly QueueTicks[]): void {
     this.#lookAt = performance.now() + LOOK_EVERY;
     this.#known.clear();
-    for (const { queue, tick } of queues) this.#known.set(queue, tick);
+    for (const { queue, tick } of queues) this.#known.set(queue, { tick, own: 0 });
   }
 
   async #tick(queue: string): Promise<void> {
@@ -142,7 +145,7 @@ export class PgqueTicker {
     if (failing !== undefined && performance.now() < failing.notBefore) return;
     try {
       const tick = await this.#deps.engine.tick(queue);
-      if (tick !== undefined) this.#known.set(queue, tick);
+      if (tick !== undefined) this.#known.get(queue)!.own++;
       this.#failing.delete(queue);
     } catch (error) {
       if (isOutage(error)) throw error;
