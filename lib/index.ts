@@ -41,6 +41,7 @@ export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 export { StreamService } from './streams/stream.service.js';
 export type { StreamTail } from './streams/stream-tail.js';
 export { StreamClient } from './streams/stream-client.js';
+export { getStreamClientToken } from './utils/get-stream-client-token.js';
 export { StreamConsumer } from './decorators/stream-consumer.decorator.js';
 export { OnStreamEvent } from './decorators/on-stream-event.decorator.js';
 export { OnStreamBatch } from './decorators/on-stream-batch.decorator.js';

@@ -15,6 +15,7 @@ import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
 import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 import { StreamClient } from './streams/stream-client.js';
+import { getStreamClientToken } from './utils/get-stream-client-token.js';
 
 /**
  * Owns the connection and what only needs that: global, so that it opens first and closes last, when the
@@ -38,6 +39,7 @@ import { StreamClient } from './streams/stream-client.js';
     PostgresStreamEngine,
     StreamService,
     StreamClient,
+    getStreamClientToken('pgque'),
   ],
 })
 export class PgQueueCoreModule

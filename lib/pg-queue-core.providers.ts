@@ -1,4 +1,6 @@
 import type { Provider } from '@nestjs/common';
+import { PgqueBatchEngine } from './engine/pgque/pgque-batch.engine.js';
+import { PostgresPgqueEngine } from './engine/pgque/pgque.engine.js';
 import { PgConnection } from './engine/postgres/connection.js';
 import { Notifier } from './engine/postgres/notifier.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
@@ -17,7 +19,9 @@ import { EventAppender } from './streams/event-appender.js';
 import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
 import { SILENT } from './utils/log.js';
+import { sendToPgque } from './streams/send-to-pgque.js';
 import { StreamClient } from './streams/stream-client.js';
+import { getStreamClientToken } from './utils/get-stream-client-token.js';
 import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
@@ -59,6 +63,17 @@ export const CORE_PROVIDERS: Provider[] = [
         publish: async (stream, event, options) => streams.publish(stream, event, options),
       }),
     inject: [PgConnection, STREAM_IDS, Notifier, PostgresStreamEngine, StreamService],
+  },
+  {
+    provide: getStreamClientToken('pgque'),
+    useFactory: (connection: PgConnection, limits: ResolvedModuleOptions) => {
+      const engine = new PostgresPgqueEngine(connection);
+      return new StreamClient({
+        engine: new PgqueBatchEngine(connection, engine),
+        publish: sendToPgque(engine, limits),
+      });
+    },
+    inject: [PgConnection, PG_QUEUE_OPTIONS],
   },
   { provide: JobAppender, useFactory: (engine: JobEngine) => new JobAppender(engine), inject: [PostgresJobEngine] },
   {

@@ -10,6 +10,8 @@ const NO_GROUP = /Not subscriber to queue/i;
 /** PgQue raises all of its errors under one code: by their words they are told apart. */
 const RAISED = 'P0001';
 
+const MAX_BIGINT = 2n ** 63n - 1n;
+
 /** What PgQue's words mean, as an error of this package's. */
 export function explain(error: unknown, queue: string, consumer?: string): unknown {
   if (sqlState(error) !== RAISED) return error;
@@ -29,7 +31,18 @@ export function explain(error: unknown, queue: string, consumer?: string): unkno
 }
 
 export function isUnknownBatch(error: unknown): boolean {
-  return sqlState(error) === RAISED && /batch not found/i.test((error as Error).message);
+  return isRaised(error, /batch not found/i);
+}
+
+export function isRaised(error: unknown, words: RegExp): boolean {
+  return sqlState(error) === RAISED && words.test((error as Error).message);
+}
+
+/** A number of PgQue's; undefined for a text that is none, which would fail in SQL. */
+export function readId(text: string): bigint | undefined {
+  if (!/^\d{1,19}$/.test(text)) return undefined;
+  const id = BigInt(text);
+  return id <= MAX_BIGINT ? id : undefined;
 }
 
 /** PgQue looks, and then inserts: of two who make the same at once one fails, and finds it made when it tries again. */

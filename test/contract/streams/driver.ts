@@ -16,6 +16,8 @@ export interface Differences {
   readonly nackedStaysInBatch: boolean;
   /** A replayed dead letter is a new event for all groups; otherwise it is the same one, for its group. */
   readonly replayIsNewEvent: boolean;
+  /** The dead letters of a group that was unsubscribed stay where a group of its name reads another stream. */
+  readonly deadOutliveGroup: boolean;
 }
 
 /** An implementation of StreamClient, and what its tests need beside that. */

@@ -34,7 +34,7 @@ export function ownStreams(database: TestDatabase, options: () => PgQueueModuleO
 function beside(database: TestDatabase): Omit<StreamDriver, 'client' | 'other'> {
   const s = database.schema;
   return {
-    differences: { maxLimitsBatch: true, nackedStaysInBatch: false, replayIsNewEvent: false },
+    differences: { maxLimitsBatch: true, nackedStaysInBatch: false, replayIsNewEvent: false, deadOutliveGroup: false },
     newStream: async () => `stream ${++streams}`,
     // what is committed is visible, and what is due is looked for by whoever receives
     settle: async () => undefined,

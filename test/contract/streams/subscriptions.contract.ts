@@ -88,12 +88,13 @@ export function subscriptionsContract(driver: Driver): void {
       expect(await its.client.unsubscribe(stream, GROUP)).toBe(true);
       expect(await its.client.ack(id)).toBe(false);
       await expect(its.client.nack(id, events[1]!, 0)).rejects.toMatchObject(UNKNOWN_BATCH);
-      expect(await its.client.deadLetters(stream)).toEqual([]);
+      const letters = its.differences.deadOutliveGroup ? 1 : 0;
+      expect(await its.client.deadLetters(stream)).toHaveLength(letters);
       await its.settle(stream);
       expect(await its.client.subscribe(stream, GROUP)).toBe(true);
       expect(await its.client.ack(id)).toBe(false);
       expect(await receive(its, stream)).toBeUndefined();
-      expect(await its.client.deadLetters(stream)).toEqual([]);
+      expect(await its.client.deadLetters(stream)).toHaveLength(letters);
       const ids = await sent(its, stream, 'new');
       expect(idsOf(await drain(its, stream))).toEqual(ids);
     });
