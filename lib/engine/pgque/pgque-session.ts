@@ -154,6 +154,8 @@ export class PostgresPgqueSession implements PgqueSession {
       `select l as name from unnest($1::text[]) l where ${lock}(hashtextextended(l, 0))`,
       [missing],
     );
+    // a statement with parameters keeps its snapshot until the transaction's next one, which has none
+    if (!this.#hears) await session.prove();
     const got = new Set(rows.map(({ name }) => name));
     for (const name of got) {
       this.#held.add(name);
