@@ -199,7 +199,7 @@ describe('an event that a client nacks', () => {
 
   it('comes again once when two nack it, of whom one commits between what the other looks at', async () => {
     const [stream, group] = await withGroup();
-    await stream.publish();
+    const [id] = await stream.publish();
     const batch = await receive(group);
     const [one, other, between] = [await engine.session(), await engine.session(), await engine.session()];
     await one.client.query('begin');
@@ -219,8 +219,8 @@ describe('an event that a client nacks', () => {
     await waiting(2);
     await one.commit();
     await Promise.all([locked, second]);
-    expect(await engine.rows(`select run from ${engine.s}.delayed where queue_id = $1`, [group.id])).toEqual([
-      { run: 2 },
+    expect(await engine.rows(`select job_id from ${engine.s}.delayed where queue_id = $1`, [group.id])).toEqual([
+      { job_id: id },
     ]);
   });
 
