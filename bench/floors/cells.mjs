@@ -1,9 +1,12 @@
 import { addInBulk, addInTransactions, addOneByOne } from './add.mjs';
 import { bareLoop, drain } from './drain.mjs';
 import { pickup } from './pickup.mjs';
+import { consume } from './streams/consume.mjs';
+import { deliver } from './streams/deliver.mjs';
+import { publish } from './streams/publish.mjs';
 
-const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400 };
-const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100 };
+const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400, events: 100_000, rounds: 2 };
+const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100, events: 50_000, rounds: 1 };
 
 /** What one repetition runs, floors beside what they are the floor of; each in a schema of its own. */
 export function cells(quick) {
@@ -17,5 +20,8 @@ export function cells(quick) {
       drain: await drain({ ...at, jobs: size.jobs }),
     }),
     w4: (at) => pickup({ ...at, jobs: size.pickups }),
+    s1: (at) => publish({ ...at, events: size.events, seconds: size.seconds }),
+    s3: (at) => consume({ ...at, events: size.events, rounds: size.rounds }),
+    s4: (at) => deliver({ ...at, events: size.pickups }),
   };
 }

@@ -12,8 +12,10 @@ const RATIOS = {
   'transactions with an add(): with ÷ without notification': ['w1t', (result) => result.with / result.without],
   'addBulk() ÷ plain bulk insert': ['w2', ({ add, plain }) => add / plain],
   'drain ÷ loop of claim and finish': ['w3', ({ drain, loop }) => drain.rate / loop.rate],
+  'publishBulk() ÷ plain bulk insert': ['s1', ({ bulk, plain }) => bulk / plain],
+  'consuming in batches ÷ bare loop': ['s3', ({ one1000, loop1000 }) => one1000 / loop1000],
 };
-export const CHECKED = ['w1', 'w1t', 'w2', 'w3'];
+export const CHECKED = ['w1', 'w1t', 'w2', 'w3', 's1', 's3'];
 
 /**
  * Compares the ratios of the quick form with those that are recorded, which change only in a commit that says why.

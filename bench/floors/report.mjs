@@ -42,6 +42,50 @@ const ROWS = {
     ['idle pickup: p99', (r) => r.p99, ms, '≤ 15 ms'],
     ['idle pickup: max', (r) => r.max, ms],
   ],
+  s1: [
+    ['plain bulk insert of events (rows/s)', (r) => r.plain, whole],
+    ['publishBulk() (events/s)', (r) => r.bulk, whole],
+    ['publishBulk() ÷ plain bulk insert', (r) => r.bulk / r.plain, fixed(2), '≥ 0.60'],
+    ['publishBulk() ÷ addBulk()', (r) => r.bulk / r.addBulk, fixed(2), '≥ 1'],
+    ['plain bulk insert of events with keys (rows/s)', (r) => r.plainKeyed, whole],
+    ['publishBulk() with keys (events/s)', (r) => r.bulkKeyed, whole],
+    ['publishBulk() ÷ plain bulk insert, with keys', (r) => r.bulkKeyed / r.plainKeyed, fixed(2), '≥ 0.60'],
+    ['plain insert of events, 16 clients (rows/s)', (r) => r.plain16.rate, whole],
+    ['publish(), 16 callers (events/s)', (r) => r.publish16.rate, whole],
+    ['publish(), 16 callers: p50', (r) => r.publish16.p50, ms],
+    ['publish(), 16 callers: p99', (r) => r.publish16.p99, ms],
+    ['publish() ÷ plain insert, 16 callers', (r) => r.publish16.rate / r.plain16.rate, fixed(2), '≥ 2'],
+  ],
+  s3: [
+    ...[1_000, 100].flatMap((size) => [
+      [`take_batch() and finish() by a bare client, loop of ${whole(size)} (events/s)`, (r) => r[`loop${size}`], whole],
+      [`@OnStreamBatch() of ${whole(size)}, 1 group (events/s)`, (r) => r[`one${size}`], whole],
+      [`1 group ÷ loop, batches of ${whole(size)}`, (r) => r[`one${size}`] / r[`loop${size}`], fixed(2), '≥ 0.70'],
+      [`@OnStreamBatch() of ${whole(size)}, 4 groups together (deliveries/s)`, (r) => r[`four${size}`], whole],
+      [`4 groups ÷ loop, batches of ${whole(size)}`, (r) => r[`four${size}`] / r[`loop${size}`], fixed(2), '≥ 0.70'],
+    ]),
+    ['@OnStreamEvent(), 1 group, batches of 100 (events/s)', (r) => r.single, whole],
+    ['WAL per event of publishing', (r) => r.walPerEvent.published, (v) => `${whole(v)} bytes`],
+    ...[1_000, 100].flatMap((size) => [
+      [
+        `WAL per event of each further group, batches of ${whole(size)}`,
+        (r) => r.walPerEvent[`group${size}`],
+        (v) => `${v.toFixed(1)} bytes`,
+      ],
+      [
+        `each further group ÷ one, from publishing to the end of consuming, batches of ${whole(size)}`,
+        (r) => r.walPerEvent[`group${size}`] / (r.walPerEvent.published + r.walPerEvent[`first${size}`]),
+        (v) => `${(v * 100).toFixed(1)} %`,
+        '< 5 %',
+      ],
+    ]),
+  ],
+  s4: [
+    ['idle delivery: p50', (r) => r.p50, ms, '≤ 5 ms'],
+    ['idle delivery: p95', (r) => r.p95, ms],
+    ['idle delivery: p99', (r) => r.p99, ms, '≤ 15 ms'],
+    ['idle delivery: max', (r) => r.max, ms],
+  ],
 };
 
 /** Medians over the repetitions with their spread, as a Markdown table. */

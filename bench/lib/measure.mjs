@@ -31,6 +31,21 @@ export async function closedLoop({ callers, seconds, warmUp = 0.5, work }) {
   return { count, rate, ...percentiles(latencies) };
 }
 
+/** Each of the works `times` times, by turns, so that none has the machine at its best: ms of each in all. The first turn does not count. */
+export async function inTurns(works, times) {
+  const ms = Object.fromEntries(Object.keys(works).map((name) => [name, 0]));
+  for (let turn = 0; turn <= times; turn++) {
+    const order = Object.entries(works);
+    if (turn % 2 === 1) order.reverse();
+    for (const [name, work] of order) {
+      const begun = performance.now();
+      await work();
+      if (turn > 0) ms[name] += performance.now() - begun;
+    }
+  }
+  return ms;
+}
+
 export function percentiles(values) {
   const sorted = Float64Array.from(values).toSorted();
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];

@@ -11,12 +11,21 @@ describe('the check of the speed', () => {
   const recorded = Object.values(
     JSON.parse(readFileSync(path.join(bench, 'floors/recorded.json'), 'utf8')) as Record<string, number>,
   );
-  const [add, transactions, bulk, drain] = recorded as [number, number, number, number];
+  const [add, transactions, bulk, drain, publish, consume] = recorded as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const asRecorded: Record<string, object> = {
     w1: { add16: { rate: add }, plain16: { rate: 1 } },
     w1t: { with: transactions, without: 1 },
     w2: { add: bulk, plain: 1 },
     w3: { drain: { rate: drain }, loop: { rate: 1 } },
+    s1: { bulk: publish, plain: 1 },
+    s3: { one1000: consume, loop1000: 1 },
   };
   const results = (changed: object): Record<string, { result: object }[]> =>
     Object.fromEntries(Object.entries({ ...asRecorded, ...changed }).map(([cell, result]) => [cell, [{ result }]]));
@@ -31,7 +40,7 @@ describe('the check of the speed', () => {
   it('passes what is as fast as it was recorded, and measures nothing again', async () => {
     expect(CHECKED).toEqual(Object.keys(asRecorded));
     expect(await check(results({}), () => expect.unreachable())).toBe(true);
-    expect(said.at(-1)).toBe('4 passed, 0 failed');
+    expect(said.at(-1)).toBe('6 passed, 0 failed');
   });
 
   it('fails what is slower by more than a third each time', async () => {
@@ -42,7 +51,7 @@ describe('the check of the speed', () => {
     };
     expect(await check(results(slow), measure)).toBe(false);
     expect(again).toEqual(['w3', 'w3']);
-    expect(said.at(-1)).toBe('3 passed, 1 failed');
+    expect(said.at(-1)).toBe('5 passed, 1 failed');
   });
 
   it('passes what was slow once', async () => {
