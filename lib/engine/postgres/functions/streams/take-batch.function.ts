@@ -1,6 +1,7 @@
 import { currentSegment } from '../../rings.js';
 import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schema-names.js';
 import { STREAM_LANE } from '../../../worker-engine.interface.js';
+import { KEEP_MEMORY } from '../keep-memory.js';
 import { holdOf, LANES_OF, NO_KEY_LANE, slotOf, SLOTS } from './slots.js';
 import { workerIsAlive } from '../worker-is-alive.js';
 
@@ -37,6 +38,7 @@ declare
   _now pg_snapshot; _at timestamptz; _alive boolean; _paused boolean; _stream_id int; _hold text; _result_seg smallint; _lease_seg smallint;
   _lane int; _c record; _e record; _batch bigint; _tries jsonb; _taken int := 0; _pause float8; _more boolean := false;
 begin
+  ${KEEP_MEMORY}
   if current_setting('transaction_isolation') <> 'read committed' or pg_current_xact_id_if_assigned() is not null then
     raise exception 'take_batch() runs alone in a READ COMMITTED transaction' using errcode = '${SqlState.wrongTransaction}',
       hint = 'call it outside of a transaction block, or in one that has written nothing';
