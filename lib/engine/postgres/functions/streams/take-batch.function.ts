@@ -75,11 +75,13 @@ begin
           using errcode = '${SqlState.foreignCluster}', hint = 'select adopt() re-stamps it; every worker process does so at its start';
       end if;
       -- not only the newest lease: the position may have been moved since
-      if _hold <> 'nothing' and (select not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = b.job_id and r.run = 1)
-          from (select l.job_ids[1] as job_id from ${s}.lease l
-            where l.queue_id = _group_id and l.lane = _lane and l.job_ids is not null order by l.n desc limit 1) b) then
-        _pause := least(_pause, ${BUSY_PAUSE});
-        continue;
+      if _hold <> 'nothing' then
+        if (select not exists (select from ${s}.result r where r.queue_id = _group_id and r.job_id = b.job_id and r.run = 1)
+            from (select l.job_ids[1] as job_id from ${s}.lease l
+              where l.queue_id = _group_id and l.lane = _lane and l.job_ids is not null order by l.n desc limit 1) b) then
+          _pause := least(_pause, ${BUSY_PAUSE});
+          continue;
+        end if;
       end if;
       if _c.due_until > _at then
         _pause := least(_pause, date_part('epoch', _c.due_until - _at) * 1000);
@@ -94,7 +96,10 @@ begin
         exit when _e.taken = 0;
         if _taken = 0 then
           _batch := nextval('${s.replaceAll("'", "''")}.job_id');
-          held := case when _hold = 'key' then array(select h.key from ${s}.held_key h where h.group_id = _group_id order by h.key) else '{}' end;
+          held := '{}';
+          if _hold = 'key' then
+            held := array(select h.key from ${s}.held_key h where h.group_id = _group_id order by h.key);
+          end if;
         end if;
         _taken := _taken + _e.taken;
         lane := _lane; n := _c.n + 1; job_id := _batch; at_s0 := _e.at_s0::text; at_s1 := _e.at_s1::text; ids := _e.ids; txids := _e.txids;
