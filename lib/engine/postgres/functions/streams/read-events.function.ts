@@ -66,7 +66,7 @@ create or replace function ${s}.read_events(
 #variable_conflict use_column
 declare
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean;
-  _w record; _lo_txid xid8; _lo_id bigint; _end xid8; _rest xid8[]; _last_txid xid8; _last_id bigint;
+  _w record; _lo_txids xid8[]; _lo_ids bigint[]; _ends xid8[]; _stragglers int; _lo_txid xid8; _lo_id bigint; _end xid8; _rest xid8[]; _last_txid xid8; _last_id bigint;
   _left int := _limit; _bytes_left bigint := _max_bytes; _most int; _share bigint; _size bigint; _taken int; _large int;
 begin
   if _pos_txid is null then
@@ -76,10 +76,16 @@ begin
   end if;
   <<windows>>
   loop
-    _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_id);
-    _rest := _w.rest;
-    for _i in 1 .. cardinality(_w.lo_txids) loop
-      _lo_txid := _w.lo_txids[_i]; _lo_id := _w.lo_jobs[_i]; _end := _w.ends[_i];
+    if pg_snapshot_xmin(_newer) = pg_snapshot_xmax(_newer) and (_older is null or pg_snapshot_xmin(_older) = pg_snapshot_xmax(_older)) then
+      -- nothing was in progress in either: one stretch, of which the function would say the same for more
+      _lo_txids := array[coalesce(pg_snapshot_xmax(_older), _pos_txid)]; _lo_ids := array[case when _older is null then _pos_id else -1 end];
+      _ends := array[pg_snapshot_xmax(_newer)]; _stragglers := 0; _rest := '{}';
+    else
+      _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_id);
+      _lo_txids := _w.lo_txids; _lo_ids := _w.lo_jobs; _ends := _w.ends; _stragglers := _w.stragglers; _rest := _w.rest;
+    end if;
+    for _i in 1 .. cardinality(_lo_txids) loop
+      _lo_txid := _lo_txids[_i]; _lo_id := _lo_ids[_i]; _end := _ends[_i];
       continue when _lo_txid >= _end;
       _most := _left; _share := least(_bytes_left, ${HUGE}) / greatest(_most, 1) * 2;
       loop${bySlot((which) => pack(s, which))}
@@ -90,7 +96,7 @@ begin
       end loop;
       if _taken > 0 then
         _pos_txid := _last_txid; _pos_id := _last_id;
-        taken := _taken; at_s0 := case when _i <= _w.stragglers then _older end; at_s1 := _newer;
+        taken := _taken; at_s0 := case when _i <= _stragglers then _older end; at_s1 := _newer;
         _left := _left - _taken; _bytes_left := _bytes_left - _size;
         if _taken >= _most or _left <= 0 or _bytes_left <= 0 then
           return next;
