@@ -18,8 +18,8 @@ const pack = (s: string, which: string): string => `
         select count(*), sum(e.size), count(*) filter (where e.size > _share), (array_agg(e.txid))[count(*)::int] as txid, (array_agg(e.event_id))[count(*)::int] as id,
                array_agg(e.event_id)::text, case when (array_agg(e.txid))[1] = (array_agg(e.txid))[count(*)::int] then (array_agg(e.txid))[1]::text else array_agg(e.txid)::text end,
                case when min(e.published_at) = max(e.published_at) then floor(date_part('epoch', min(e.published_at)) * 1000)::bigint::text
-                 else array_agg(floor(date_part('epoch', e.published_at) * 1000)::bigint)::text end,
-               case when min(e.type) = max(e.type) then min(e.type) else string_agg(e.type, ${PACK_SEPARATOR_SQL}) end,
+                 else (select array_agg(floor(date_part('epoch', t) * 1000)::bigint)::text from unnest(array_agg(e.published_at)) t) end,
+               case when min(e.type collate "C") = max(e.type collate "C") then min(e.type collate "C") else string_agg(e.type, ${PACK_SEPARATOR_SQL}) end,
                case when count(e.key) > 0 then string_agg(coalesce(e.key, ''), ${PACK_SEPARATOR_SQL}) end,
                case when count(e.headers) > 0 then string_agg(coalesce(e.headers::text, ''), ${PACK_SEPARATOR_SQL}) filter (where e.size <= _share) end,
                string_agg(e.payload, ${PACK_SEPARATOR_SQL}) filter (where e.size <= _share)
