@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { cells } from './floors/cells.mjs';
+import { cells, ON_REQUEST } from './floors/cells.mjs';
 import { check, CHECKED } from './floors/check.mjs';
 import { table } from './floors/report.mjs';
 import { machine } from './lib/about.mjs';
@@ -18,7 +18,8 @@ const { values } = parseArgs({
   },
 });
 const all = cells(values.quick);
-const chosen = values.only?.split(',') ?? (values.check ? CHECKED : Object.keys(all));
+const chosen =
+  values.only?.split(',') ?? (values.check ? CHECKED : Object.keys(all).filter((name) => !ON_REQUEST.has(name)));
 const repeat = Number(values.repeat ?? (values.quick ? 1 : 3));
 
 const postgres = await startPostgres();

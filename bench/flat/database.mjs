@@ -11,7 +11,7 @@ export async function pinHorizon(url) {
   };
 }
 
-const RINGS = `'^(entry|delayed|lease|result|unique_key|custom_id|pulse)_[0-2]$'`;
+const RINGS = `'^(entry|delayed|lease|result|unique_key|custom_id|event|pulse)_[0-2]$'`;
 
 /** The tables of the log: how many dead rows each has now. Counted from the statistics, which truncating sets to zero. */
 export async function deadRows(client, schema) {

@@ -4,9 +4,13 @@ import { pickup } from './pickup.mjs';
 import { consume } from './streams/consume.mjs';
 import { deliver } from './streams/deliver.mjs';
 import { publish } from './streams/publish.mjs';
+import { steady } from './streams/steady.mjs';
 
-const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400, events: 100_000, rounds: 2 };
-const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100, events: 50_000, rounds: 1 };
+const FULL = { seconds: 4, bulk: 100_000, jobs: 100_000, pickups: 400, events: 100_000, rounds: 2, steady: 600 };
+const QUICK = { seconds: 1, bulk: 50_000, jobs: 50_000, pickups: 100, events: 50_000, rounds: 1, steady: 20 };
+
+/** These run only when they are asked for. */
+export const ON_REQUEST = new Set(['s6']);
 
 /** What one repetition runs, floors beside what they are the floor of; each in a schema of its own. */
 export function cells(quick) {
@@ -23,5 +27,6 @@ export function cells(quick) {
     s1: (at) => publish({ ...at, events: size.events, seconds: size.seconds }),
     s3: (at) => consume({ ...at, events: size.events, rounds: size.rounds }),
     s4: (at) => deliver({ ...at, events: size.pickups }),
+    s6: (at) => steady({ ...at, seconds: size.steady, rate: 5_000 }),
   };
 }

@@ -86,6 +86,20 @@ const ROWS = {
     ['idle delivery: p99', (r) => r.p99, ms, '≤ 15 ms'],
     ['idle delivery: max', (r) => r.max, ms],
   ],
+  s6: [
+    ['deliveries to 2 groups beside a pinned horizon: first minute (1/s)', (r) => r.first.rate, whole],
+    ['last minute (1/s)', (r) => r.last.rate, whole],
+    ['last ÷ first', (r) => r.last.rate / r.first.rate, fixed(2), '≥ 0.95'],
+    ['from publishing to the handler, first minute: p50', (r) => r.first.latency.p50, ms],
+    ['last minute: p50', (r) => r.last.latency.p50, ms],
+    ['first minute: p99', (r) => r.first.latency.p99, ms],
+    ['last minute: p99', (r) => r.last.latency.p99, ms],
+    ['buffers of a look that finds nothing, first minute: p50', (r) => r.first.buffers.p50, whole],
+    ['last minute: p50', (r) => r.last.buffers.p50, whole],
+    ['dead rows in a segment of the log at the end, at most', (r) => r.dead, whole, '0'],
+    ['segments rotated', (r) => r.rotations, whole],
+    ['segments reclaimed', (r) => r.reclaimed, whole],
+  ],
 };
 
 /** Medians over the repetitions with their spread, as a Markdown table. */
