@@ -49,7 +49,7 @@ export async function steady({ url, schema, seconds, rate }) {
   const from = now();
   const to = from + seconds * 1_000;
   const costs = [];
-  while (now() < to) {
+  while (now() < to && !publisher.failed) {
     costs.push({ at: now(), buffers: await buffers() });
     await sleep(Math.min(5_000, seconds * 50));
   }
@@ -129,11 +129,16 @@ function startPublisher(values) {
     child.on('message', (message) => resolve(message.published));
     child.on('exit', (code) => reject(new Error(`the publisher ended with ${code}`)));
   });
-  published.catch(() => undefined);
-  return {
+  const publisher = {
+    failed: false,
     async stop() {
-      child.send('stop');
+      // it may be gone
+      child.send('stop', () => undefined);
       return published;
     },
   };
+  published.catch(() => {
+    publisher.failed = true;
+  });
+  return publisher;
 }
