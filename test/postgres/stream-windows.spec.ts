@@ -96,6 +96,18 @@ describe('events', () => {
   });
 });
 
+describe('a cursor', () => {
+  it.each(['/900000000000:900000000000:/', '/900000000000:900000000000:/5/7'])(
+    'of another cluster, ahead of this one, is refused: %s',
+    async (cursor) => {
+      const stream = await TestStream.make(engine);
+      await stream.group('g');
+      await expect(stream.read({ cursor })).rejects.toThrow('ahead of this server');
+      await expect(engine.main.streams.seek(stream.name, 'g', { cursor })).rejects.toThrow('ahead of this server');
+    },
+  );
+});
+
 describe('publishing from SQL', () => {
   it('appends in the caller’s transaction, with a type, a key and headers, and returns the id', async () => {
     const stream = await TestStream.make(engine);

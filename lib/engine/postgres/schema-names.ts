@@ -74,4 +74,5 @@ export const SqlState = {
   invalidJob: 'PQ005',
   foreignCluster: 'PQ006',
   noSuchGroup: 'PQ007',
+  invalidCursor: 'PQ008',
 } as const;

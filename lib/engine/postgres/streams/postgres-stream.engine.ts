@@ -1,4 +1,4 @@
-import { refuseOptions } from '../../../errors/invalid-options.error.js';
+import { InvalidOptionsError, refuseOptions } from '../../../errors/invalid-options.error.js';
 import { UnknownGroupError } from '../../../errors/unknown-group.error.js';
 import { describeValue } from '../../../utils/describe-value.js';
 import type { SqlExecutor } from '../../../interfaces/transaction.interface.js';
@@ -60,13 +60,16 @@ export class PostgresStreamEngine implements StreamEngine {
   async read(stream: string, { from, limit, maxBytes, types }: ReadRequest): Promise<EventPage> {
     // null: no such stream yet, whose present is a cursor as any other's
     const streamId = (await this.#streams.find(stream)) ?? null;
-    const rows = await this.#connection.query<ReadRow>(
+    const reading = this.#connection.query<ReadRow>(
       {
         text: `select s0, s1, pos_txid, pos_id, at_s0, at_s1, ${EVENT_COLUMNS}
 from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
       },
       [streamId, ...cursorValues(from), limit, maxBytes, types],
     );
+    const rows = await reading.catch((error: unknown) => {
+      throw sqlState(error) === SqlState.invalidCursor ? foreignCursor(error) : error;
+    });
     const last = rows.at(-1)!;
     const events: EventRecord[] = [];
     for (const row of rows) if (row.ids !== null) events.push(...unpackEvents(row as EventRow));
@@ -117,6 +120,7 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
         isTime ? to.time.toISOString() : null,
       ]);
     } catch (error) {
+      if (sqlState(error) === SqlState.invalidCursor) throw foreignCursor(error);
       if (sqlState(error) !== SqlState.noSuchGroup) throw error;
       throw unknownGroup(stream, group, { cause: error });
     }
@@ -139,6 +143,15 @@ from ${this.#s}.read_stream($1, $2, $3, $4, $5, $6, $7, $8)`,
   async #query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
     return this.#connection.query<Row>(text, values);
   }
+}
+
+/** It says more than this server has seen: what it stands for is not here. */
+function foreignCursor(cause: unknown): InvalidOptionsError {
+  return new InvalidOptionsError(
+    'cursor',
+    `the cursor is ahead of this server, as those of another cluster may be: read from 'start', or seek to a time`,
+    { cause },
+  );
 }
 
 function unknownGroup(stream: string, group: string, options?: ErrorOptions): UnknownGroupError {

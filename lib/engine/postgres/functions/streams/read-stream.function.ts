@@ -1,4 +1,5 @@
 import { PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
+import { refuseAhead } from './refuse-ahead.js';
 
 /**
  * read_events() for whoever looks: not while rows are being moved, which a snapshot from before would miss. Without a cursor
@@ -13,7 +14,7 @@ create or replace function ${s}.read_stream(
 ) language plpgsql as $fn$
 #variable_conflict use_column
 begin
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));${refuseAhead('_s1')}
   return query
     select e.s0::text, e.s1::text, e.pos_txid::text, e.pos_id::text, e.at_s0::text, e.at_s1::text,
            e.ids, e.txids, e.published, e.types, e.keys, e.headers, e.payloads

@@ -1,4 +1,5 @@
 import { PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
+import { refuseAhead } from './refuse-ahead.js';
 import { holdOf, LANES_OF, slotOf } from './slots.js';
 
 /**
@@ -14,7 +15,7 @@ create or replace function ${s}.seek(
 declare
   _first record;
 begin
-  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
+  perform pg_advisory_xact_lock_shared(${s}.lock_key('guard')), pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));${refuseAhead('_s1')}
   _s1 := coalesce(_s1, pg_current_snapshot());
   if _time is not null then
     select e.txid, e.event_id into _first from ${s}.event e
