@@ -10,7 +10,11 @@ export interface StreamConsumerOptions {
    * across deploys. 1 to 200 characters, none of them a control character.
    */
   group: string;
-  /** `pgque`: the queue of this name in an existing PgQue installation. Default `pgqueue`: the module's own streams. */
+  /**
+   * `pgque`: the queue of this name in a PgQue installation (0.2.0 or later) in the module's database. Default `pgqueue`: the
+   * module's own streams. On PgQue one process at a time has a group, and another takes over when that ends; a batch is what was
+   * ticked together, is read in pages of `maxMessages`, and comes again as a whole when its process dies or stops in it.
+   */
   engine?: 'pgqueue' | 'pgque';
   /** Where a new group begins: with the oldest event that is kept, or with those that are published from now on. Default `end`. */
   startFrom?: 'start' | 'end';
@@ -20,9 +24,9 @@ export interface StreamConsumerOptions {
   maxMessages?: number;
   /** Handlers at once, in this process. Default 1; with `hold: 'stream'` there can be no more. */
   concurrency?: number;
-  /** Deliveries, the first included, before an event that fails goes to the group's dead letters. Default 6: five retries. */
+  /** Deliveries, the first included, before an event that fails goes to the group's dead letters. Default 6: five retries. On PgQue the queue's `max_retries` says it, for all groups; another number fails startup. */
   attempts?: number;
-  /** How long a failed event waits before it comes again, to this group alone. Default 60s. */
+  /** How long a failed event waits before it comes again, to this group alone. Default 60s. PgQue makes whole seconds of it. */
   retryDelay?: Duration;
   /**
    * What waits while an event is retried: nothing, the events of its key, or the whole stream for this group. Order holds per
@@ -37,7 +41,7 @@ export interface StreamConsumerOptions {
   /**
    * How often an event may be lost with its process as the only suspect until it goes to the dead letters. It becomes one when
    * it was lost twice, so the default of 2 makes four deliveries. Such deliveries never count as attempts. 0: what was being
-   * handled, or fetched, when a process died is not delivered again.
+   * handled, or fetched, when a process died is not delivered again. PgQue does not count it: refused there.
    */
   maxStalledCount?: number;
 }

@@ -9,6 +9,9 @@ export interface StreamContext {
   /**
    * Commits the group's position in the handler's own transaction: effects and position commit together, exactly once.
    *
+   * On PgQue it is for `@OnStreamBatch()`, with a batch of no more than `maxMessages` events. What cannot be committed stays: an
+   * `UnsupportedByPgqueError` that the handler fails with leaves the batch open, and is logged.
+   *
    * @throws InvalidTransactionError for what is no open transaction
    * @throws LeaseLostError when the events are no longer this process's: roll back, another one handles them
    */

@@ -12,7 +12,7 @@ export interface StreamEvent<Data = any, EventType extends string = string> {
   readonly publishedAt: Date;
   /** How often it was delivered to this group before: 0 the first time. */
   readonly retryCount: number;
-  /** Its place in the stream, for `read()`, `observe()` and `seek()`: to be kept and given back, not to be read. */
+  /** Its place in the stream, for `read()`, `observe()` and `seek()`: to be kept and given back, not to be read. Empty on PgQue. */
   readonly cursor: string;
 }
 

@@ -178,6 +178,34 @@ describe.skipIf(!hasPgque)('a consumer of PgQue (a stand-in over PgQ)', () => {
     expect(await retries(main, queue)).toHaveLength(1);
   });
 
+  it('T10 delivers an event once that is in its batch twice, and keeps the batch while it fails, as PgQue would lose it', async () => {
+    const { main } = database;
+    const queue = await main.queue();
+    await main.send(queue, '1', '2');
+    await main.tick(queue);
+    const [message] = await main.receive(queue);
+    for (let i = 0; i < 2; i++) {
+      await main.nack(message!);
+      while ((await main.call<number>('maint_retry_events')) > 0);
+    }
+    await main.call('ack', message!.batch_id);
+    await main.tick(queue);
+    let fails = true;
+    const seen: number[] = [];
+    const handle = ({ data }: StreamEvent): void => {
+      seen.push(data);
+      if (fails) throw new Error('no');
+    };
+    const { logger } = await start({ providers: [pgqueConsumer(queue, handle, { pollInterval: 100 })] });
+    await until('two tries', () => seen.length >= 2);
+    expect(logger.texts('error')).toEqual([expect.stringContaining(`event ${message!.msg_id} is in its batch twice`)]);
+    expect(await isDone(main, queue)).toBe(false);
+    fails = false;
+    const before = seen.length;
+    await untilDone(main, queue);
+    expect(seen.slice(before)).toEqual([1]);
+  });
+
   it('R39 passes nothing over: 1000 events in one tick, 100 at a time, and one ack', async () => {
     const { main } = database;
     const queue = await main.queue();
