@@ -5,13 +5,11 @@ import { startStreamApplication } from './application.mjs';
 const [, , url, schema, rate] = process.argv;
 const MOST = 2_500;
 const app = await startStreamApplication({ url, schema, options: { maintenance: false } });
-let goesOn = true;
-process.on('message', () => {
-  goesOn = false;
-});
+const ending = new AbortController();
+process.on('message', () => ending.abort());
 const begun = now();
 let published = 0;
-while (goesOn) {
+while (!ending.signal.aborted) {
   const count = Math.min(MOST, Math.floor((Number(rate) * (now() - begun)) / 1_000) - published);
   if (count > 0) {
     const at = now();
