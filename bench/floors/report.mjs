@@ -108,6 +108,8 @@ export function table(results) {
   for (const [cell, repetitions] of Object.entries(results)) {
     for (const [name, read, write, target = ''] of ROWS[cell]) {
       const values = repetitions.map(({ result }) => read(result));
+      // not in the quick form
+      if (values.every((value) => !Number.isFinite(value))) continue;
       const spread = `${write(Math.min(...values))} – ${write(Math.max(...values))}`;
       lines.push(`| ${name} | ${write(median(values))} | ${spread} | ${target} |`);
     }

@@ -6,22 +6,21 @@ import { batchLoop } from './floor.mjs';
 const PAGE = 5_000;
 const STREAM = 'bench';
 const GROUPS = 4;
-/** Events of a batch: pgque's default, and what suits a consumer of batches. */
-const SIZES = [1_000, 100];
 
 /**
  * S3: events that were published before are drained by @OnStreamBatch() consumers of 1 and of 4 groups, and one by one;
  * beside it take_batch() and finish() in a loop by a bare client. No group may miss one or see it twice.
  *
- * Each is measured `rounds` times, by turns and in the opposite order; its own groups are new each time.
+ * Each is measured `rounds` times, by turns and in the opposite order; its own groups are new each time. `sizes`: events of a
+ * batch. One by one only with the default, 100.
  */
-export async function consume({ url, schema, events, rounds = 2 }) {
+export async function consume({ url, schema, events, rounds, sizes }) {
   const client = await connect(url);
   await settle(client);
   const walOfPublishing = await publishAll({ url, schema, events, client });
   // what is read first sets hints: not at the expense of whoever comes first
   await client.query(`select count(payload) from ${schema}.event`);
-  const works = SIZES.flatMap((maxMessages) => [
+  const works = sizes.flatMap((maxMessages) => [
     [`loop${maxMessages}`, (round) => loop({ url, schema, events, round, batch: maxMessages })],
     [
       `one${maxMessages}`,
@@ -32,10 +31,12 @@ export async function consume({ url, schema, events, rounds = 2 }) {
       (round) => drain({ url, schema, events, client, groups: names(GROUPS, maxMessages, round), maxMessages }),
     ],
   ]);
-  works.push([
-    'single',
-    (round) => drain({ url, schema, events, client, groups: [`single ${round}`], isSingle: true, maxMessages: 100 }),
-  ]);
+  if (sizes.includes(100)) {
+    works.push([
+      'single',
+      (round) => drain({ url, schema, events, client, groups: [`single ${round}`], isSingle: true, maxMessages: 100 }),
+    ]);
+  }
   const all = Object.fromEntries(works.map(([name]) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, work] of round % 2 === 0 ? works : works.toReversed()) all[name].push(await work(round));
@@ -44,7 +45,7 @@ export async function consume({ url, schema, events, rounds = 2 }) {
   const read = (name, figure) => median(all[name].map((one) => one[figure]));
   const walPerEvent = { published: walOfPublishing / events };
   const rates = Object.fromEntries(works.map(([name]) => [name, read(name, 'rate')]));
-  for (const size of SIZES) {
+  for (const size of sizes) {
     const [one, four] = [read(`one${size}`, 'wal'), read(`four${size}`, 'wal')];
     walPerEvent[`group${size}`] = (four - one) / (GROUPS - 1) / events;
     walPerEvent[`first${size}`] = one / events;

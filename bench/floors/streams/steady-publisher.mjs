@@ -5,11 +5,11 @@ import { startStreamApplication } from './application.mjs';
 const [, , url, schema, rate] = process.argv;
 const MOST = 2_500;
 const app = await startStreamApplication({ url, schema, options: { maintenance: false } });
-const ending = new AbortController();
-process.on('message', () => ending.abort());
+const stopping = new AbortController();
+process.on('message', () => stopping.abort());
 const begun = now();
 let published = 0;
-while (!ending.signal.aborted) {
+while (!stopping.signal.aborted) {
   const count = Math.min(MOST, Math.floor((Number(rate) * (now() - begun)) / 1_000) - published);
   if (count > 0) {
     const at = now();
