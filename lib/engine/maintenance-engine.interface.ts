@@ -18,10 +18,32 @@ export interface Recovery {
   readonly more: boolean;
 }
 
+/** What goes by time. */
+export type UpkeepRound = 'dead' | 'drained' | 'orphans' | 'behind';
+
+/** How far behind a group of a stream is. */
+export interface GroupCheck {
+  readonly stream: string;
+  readonly group: string;
+  /** Still to be taken; exact up to ten thousand. */
+  readonly events: number;
+  /** Of the oldest of them: ms. Null: there is none. */
+  readonly age: number | null;
+  /** What is older is dropped: ms. Null: nothing is. */
+  readonly dropAfter: number | null;
+  /** Events that it has lost so far; and since that was said last. */
+  readonly dropped: number;
+  readonly droppedSince: number;
+  /** Whether it has to lose more at once, and is to be looked at again. */
+  readonly more: boolean;
+  /** What is news of it. */
+  readonly says: 'behind' | 'dropped' | 'caught up' | null;
+}
+
 export type UpkeepTask =
   | { readonly task: 'rotate' | 'settle'; readonly ring: string }
   | { readonly task: 'reclaim'; readonly ring: string; readonly segment: number }
-  | { readonly task: 'dead' | 'drained' | 'orphans' };
+  | { readonly task: UpkeepRound };
 
 /** When a segment is full or old. */
 export interface RotationLimits {
@@ -49,7 +71,7 @@ export interface MaintenanceEngine {
   orphans(): Promise<string[]>;
   dueTasks(limits: RotationLimits): Promise<UpkeepTask[]>;
   /** Takes a task that goes by time; false when another process has just done it. */
-  take(task: 'dead' | 'drained' | 'orphans'): Promise<boolean>;
+  take(task: UpkeepRound): Promise<boolean>;
   rotate(ring: string): Promise<boolean>;
   settle(ring: string): Promise<boolean>;
   /** What became of it: 'reclaimed', or why it was left. The signal breaks it off. */
@@ -57,4 +79,9 @@ export interface MaintenanceEngine {
   /** How many dead jobs of a queue were deleted for their age or number. */
   purgeDead(queueId: number): Promise<number>;
   purgeDrained(): Promise<void>;
+  /** Notes how far the groups of each stream are, from when on what they have passed is kept. */
+  noteStreams(): Promise<void>;
+  groupIds(): Promise<number[]>;
+  /** Looks whether a group comes to take its events; where it is too late for some, it loses them. Undefined: it is gone. */
+  checkGroup(groupId: number): Promise<GroupCheck | undefined>;
 }

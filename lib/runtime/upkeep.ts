@@ -1,4 +1,10 @@
-import type { MaintenanceEngine, RotationLimits, UpkeepTask } from '../engine/maintenance-engine.interface.js';
+import type {
+  GroupCheck,
+  MaintenanceEngine,
+  RotationLimits,
+  UpkeepTask,
+} from '../engine/maintenance-engine.interface.js';
+import { reportGroup } from './streams/report-group.js';
 import { recoverWorker, type RecoverDeps } from './recover-worker.js';
 
 /** Between two looks at what is due, at least, and up to twice that: ms. Random, so that processes take turns. */
@@ -7,7 +13,8 @@ const PAUSE = 3_000;
 const LIMITS: RotationLimits = { rows: 1_000_000, bytes: 256 * 1024 * 1024, age: 600_000 };
 
 /**
- * Does what is due of the log's upkeep: rotates and reclaims its segments, deletes old dead jobs, finds what nobody holds.
+ * Does what is due of the log's upkeep: rotates and reclaims its segments, deletes old dead jobs, finds what nobody
+ * holds, and groups that do not come to take their events.
  *
  * - Each task in a transaction of its own, and one process at a time; whichever comes first takes it.
  * - `stop()` breaks off what takes long.
@@ -81,6 +88,9 @@ export class Upkeep {
       case 'drained':
         if (await engine.take('drained')) await engine.purgeDrained();
         break;
+      case 'behind':
+        if (await engine.take('behind')) await this.#lookAfterStreams(engine);
+        break;
       case 'orphans':
         if (await engine.take('orphans')) {
           for (const worker of await engine.orphans()) await recoverWorker(worker, this.#deps);
@@ -95,6 +105,18 @@ export class Upkeep {
         while (this.#running && (await engine.purgeDead(queueId)) > 0);
       });
     }
+  }
+
+  async #lookAfterStreams(engine: MaintenanceEngine): Promise<void> {
+    for (const groupId of await engine.groupIds()) {
+      await this.#attempt(`group ${groupId}`, async () => {
+        let check: GroupCheck | undefined;
+        do check = await engine.checkGroup(groupId);
+        while (this.#running && check?.more === true);
+        if (check !== undefined) reportGroup(check, this.#deps.log);
+      });
+    }
+    await engine.noteStreams();
   }
 
   async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {

@@ -67,8 +67,10 @@ async function maintain(role: string): Promise<void> {
   const dead = randomUUID();
   // a process that has died with a job in hand, and some of each ring
   await client.query(
-    `select pgqueue.register_worker('${dead}', 'host', 1, '{}', true); select pgqueue.publish('left');
-     select pgqueue.add('left', 'job', 'null', '{"uniqueKey": "one", "jobId": "mine"}'), pgqueue.add('left', 'job', 'null', '{"delay": "1h"}');`,
+    `select pgqueue.register_worker('${dead}', 'host', 1, '{}', true);
+     select pgqueue.add('left', 'job', 'null', '{"uniqueKey": "one", "jobId": "mine"}'), pgqueue.add('left', 'job', 'null', '{"delay": "1h"}');
+     select pgqueue.subscribe(pgqueue.ensure_stream('left'), 'readers', 'start');
+     select pgqueue.publish('left');`,
   );
   const { rows: queues } = await client.query("select queue_id from pgqueue.queue where name = 'left'");
   const id = queues[0].queue_id as number;
@@ -81,6 +83,9 @@ async function maintain(role: string): Promise<void> {
   expect(await value(`pgqueue.recover_runs(${id}, '${dead}', '-infinity', 10)`)).toBe('({mine},{},0,f)');
   await client.query(`select pgqueue.retire_worker('${dead}'), pgqueue.purge_dead(${id}, 10), pgqueue.purge_drained()`);
   expect((await client.query('select * from pgqueue.orphans()')).rows).toEqual([]);
+  const { rows: groups } = await client.query("select queue_id from pgqueue.queue where kind = 'g'");
+  expect(await value(`pgqueue.check_group(${groups[0].queue_id}, 10)`)).toContain('left,readers,1,');
+  await client.query('select pgqueue.note_streams()');
   expect(await value("pgqueue.take_task('dead')")).toBe(true);
   // leases come before the results whose segments they name
   const { rows: rings } = await client.query<{ ring: string; current: number }>(

@@ -1,4 +1,5 @@
 import type {
+  GroupCheck,
   MaintenanceEngine,
   Recovery,
   RotationLimits,
@@ -15,6 +16,8 @@ const RECOVERED = 500;
 const RECENT = '3 minutes';
 /** Dead jobs deleted in one transaction. */
 const PURGED = 1_000;
+/** Events that a group loses in one transaction. */
+const DROPPED = 10_000;
 /** So many survivors of a segment are simply copied to the current one. */
 const FEW = 10_000;
 /** After a segment was closed, those who still write to it have this long before it is asked for: ms. */
@@ -55,9 +58,9 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
   }
 
   async queueIds(): Promise<number[]> {
-    return (await this.#query<{ id: number }>(`select queue_id as id from ${this.#s}.queue order by 1`)).map(
-      ({ id }) => id,
-    );
+    return (
+      await this.#query<{ id: number }>(`select queue_id as id from ${this.#s}.queue where kind <> 's' order by 1`)
+    ).map(({ id }) => id);
   }
 
   async recover(queueId: number, worker: string, recent: boolean): Promise<Recovery> {
@@ -153,6 +156,27 @@ export class PostgresMaintenanceEngine implements MaintenanceEngine {
 
   async purgeDrained(): Promise<void> {
     await this.#query(`select ${this.#s}.purge_drained()`);
+  }
+
+  async noteStreams(): Promise<void> {
+    await this.#query(`select ${this.#s}.note_streams()`);
+  }
+
+  async groupIds(): Promise<number[]> {
+    const rows = await this.#query<{ id: number }>(
+      `select queue_id as id from ${this.#s}.queue where kind = 'g' order by 1`,
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async checkGroup(groupId: number): Promise<GroupCheck | undefined> {
+    const [row] = await this.#query<GroupCheck & { stream: string | null }>(
+      `select stream, consumer_group as "group", events::float8, date_part('epoch', clock_timestamp() - oldest) * 1000 as age,
+              drop_after as "dropAfter", dropped::float8, dropped_since::float8 as "droppedSince", more, says
+         from ${this.#s}.check_group($1, ${DROPPED})`,
+      [groupId],
+    );
+    return row!.stream === null ? undefined : row;
   }
 
   async #unlessBusy<T>(work: () => Promise<T>, busy: T): Promise<T> {

@@ -48,7 +48,7 @@ import { checkStreamName, ensureStream } from './streams/ensure-stream.function.
 import { publish, publishEvents, publishEventsAndWake } from './streams/publish-events.function.js';
 import { readEvents } from './streams/read-events.function.js';
 import { parkEvent, releaseEnded, releaseKey } from './streams/hold-key.function.js';
-import { countAfter, readStream } from './streams/read-stream.function.js';
+import { afterCursor, readStream } from './streams/read-stream.function.js';
 import { receiveBatch } from './streams/receive-batch.function.js';
 import { seek, streamLag } from './streams/seek.function.js';
 import { rewindBatch, rewindLost } from './streams/rewind-batch.function.js';
@@ -56,6 +56,8 @@ import { nextEventRun, scatterBatch } from './streams/scatter-batch.function.js'
 import { advanceIdle, groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { cursorFloor, snapshotsMeet, streamFloors, streamPassed } from './streams/stream-floors.function.js';
 import { setStreamSettings } from './streams/stream-settings.function.js';
+import { checkGroup, dropOld } from './streams/behind.function.js';
+import { skipEvents } from './streams/skip-events.function.js';
 import { noteStreams, shortestKept, streamGone } from './streams/stream-retention.function.js';
 import { batchEvents, batchPlaces, takeBatch } from './streams/take-batch.function.js';
 import { takeCustomId, takeUniqueKey } from './take-key.function.js';
@@ -114,7 +116,7 @@ export function functions(names: SchemaNames): string[] {
     rewindBatch,
     rewindLost,
     readStream,
-    countAfter,
+    afterCursor,
     seek,
     parkEvent,
     followKeys,
@@ -173,6 +175,9 @@ export function functions(names: SchemaNames): string[] {
     streamPassed,
     streamGone,
     noteStreams,
+    skipEvents,
+    dropOld,
+    checkGroup,
     shortestKept,
     reclaim,
     upkeepDue,

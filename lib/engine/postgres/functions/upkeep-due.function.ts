@@ -1,7 +1,7 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
 
 /** Which tasks beside the segments' are due how often: ms. */
-const EVERY = { dead: 60_000, drained: 600_000, orphans: 60_000 };
+const EVERY = { dead: 60_000, drained: 600_000, orphans: 60_000, behind: 60_000 };
 
 /**
  * What maintenance has to do now: `rotate` a ring whose current segment is old or large while another is empty, `settle` a

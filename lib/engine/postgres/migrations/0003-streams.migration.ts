@@ -80,6 +80,7 @@ export const streams: Migration = {
   open_from bigint not null,
   primary key (group_id, lane)
 )`,
+    `insert into ${s}.upkeep (task) values ('behind')`,
     // it returns a column more
     `drop function if exists ${s}.open_runs(uuid, interval)`,
   ],

@@ -1,4 +1,5 @@
 import { PACK_SEPARATOR_SQL, PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
+import { bySlot } from './slots.js';
 
 /** More than any event has, and twice that is a bigint: bytes. */
 const HUGE = 1_000_000_000_000;
@@ -32,12 +33,6 @@ const measure = (s: string, which: string): string => `
         select greatest(1, count(*)) into _most
           from (select sum(e.size) over (order by e.txid, e.event_id) as so_far from (${stretch(s, which, 'e.txid, e.event_id, z.size')}
           ) e) e where e.so_far <= _bytes_left;`;
-
-/** One statement for a slot of keys, which has an index of its own, and one for all others. */
-const bySlot = (statement: (which: string) => string): string => `
-        if _slot >= 0 then${statement('and e.slot = _slot')}
-        else${statement('and (_slot is null or e.key is null)')}
-        end if;`;
 
 /**
  * The events of a stream after a cursor, in the order of the log, as far as a snapshot sees: the stretches of

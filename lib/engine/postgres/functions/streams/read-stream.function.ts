@@ -1,5 +1,6 @@
 import { PINNED_PLAN, type SchemaNames } from '../../schema-names.js';
 import { refuseAhead } from './refuse-ahead.js';
+import { bySlot } from './slots.js';
 
 /**
  * read_events() for whoever looks: not while rows are being moved, which a snapshot from before would miss. Without a cursor
@@ -25,17 +26,18 @@ $fn$`;
 /** So many are counted one by one; beyond that the number is an estimate, as if the rest were as dense in the sequence of ids. */
 const COUNTED = 10_000;
 
-/** How many events come after a cursor, of a slot as read_events()'s: exact up to ten thousand. */
-export const countAfter = ({ schema: s }: SchemaNames): string => `
-create or replace function ${s}.count_after(
-  _stream_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint, _slot smallint default null
-) returns bigint
-language plpgsql ${PINNED_PLAN} as $fn$
+/** How many events come after a cursor, of a slot as read_events()'s, exact up to ten thousand; and when the oldest of those was published. */
+export const afterCursor = ({ schema: s }: SchemaNames): string => `
+create or replace function ${s}.after_cursor(
+  _stream_id int, _s0 pg_snapshot, _s1 pg_snapshot, _pos_txid xid8, _pos_id bigint, _slot smallint default null,
+  out events bigint, out oldest timestamptz
+) language plpgsql ${PINNED_PLAN} as $fn$
 declare
   _now pg_snapshot := pg_current_snapshot();
   _older pg_snapshot; _newer pg_snapshot; _is_last boolean; _w record; _c record;
-  _count bigint := 0; _first bigint; _last bigint; _newest bigint;
+  _first bigint; _last bigint; _newest bigint;
 begin
+  events := 0;
   if _pos_txid is null then
     _older := _s1; _newer := _now; _is_last := true;
   else
@@ -43,21 +45,23 @@ begin
   end if;
   loop
     _w := ${s}.window_intervals(_older, _newer, _pos_txid, _pos_id);
-    for _i in 1 .. cardinality(_w.lo_txids) loop
-      select count(*) as n, min(e.event_id) as first, max(e.event_id) as last into _c from (
-        select e.event_id from ${s}.event e
-         where e.stream_id = _stream_id and (e.txid, e.event_id) > (_w.lo_txids[_i], _w.lo_jobs[_i]) and e.txid < _w.ends[_i]
-           and e.txid <> all(_w.rest) and (_slot is null or e.slot is not distinct from nullif(_slot, -1::smallint))
-         order by e.txid, e.event_id limit ${COUNTED} + 1 - _count) e;
-      _count := _count + _c.n; _first := least(_first, _c.first); _last := greatest(_last, _c.last);
-      if _count > ${COUNTED} then
+    for _i in 1 .. cardinality(_w.lo_txids) loop${bySlot(
+      (which) => `
+          select count(*) as n, min(e.event_id) as first, max(e.event_id) as last, min(e.published_at) as oldest into _c from (
+            select e.event_id, e.published_at from ${s}.event e
+             where e.stream_id = _stream_id ${which} and (e.txid, e.event_id) > (_w.lo_txids[_i], _w.lo_jobs[_i]) and e.txid < _w.ends[_i]
+               and e.txid <> all(_w.rest)
+             order by e.txid, e.event_id limit ${COUNTED} + 1 - events) e;`,
+    )}
+      events := events + _c.n; _first := least(_first, _c.first); _last := greatest(_last, _c.last); oldest := least(oldest, _c.oldest);
+      if events > ${COUNTED} then
         select e.event_id into _newest from ${s}.event e where e.stream_id = _stream_id order by e.txid desc, e.event_id desc limit 1;
-        return greatest(_count, (_count * (_newest - _first)::numeric / greatest(1, _last - _first))::bigint);
+        events := greatest(events, (events * (_newest - _first)::numeric / greatest(1, _last - _first))::bigint);
+        return;
       end if;
     end loop;
     exit when _is_last;
     _older := _newer; _newer := _now; _is_last := true; _pos_txid := null; _pos_id := null;
   end loop;
-  return _count;
 end
 $fn$`;

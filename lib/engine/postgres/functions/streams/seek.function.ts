@@ -37,9 +37,9 @@ begin
   perform pg_advisory_xact_lock_shared(${s}.lock_key('guard'));
   return query
     select split_part(g.name, chr(31), 2),
-           (select sum(${s}.count_after(g.stream_id, c.s0, c.s1, c.pos_txid, c.pos_job, ${slotOf('l.lane')}))::bigint
-              from ${LANES_OF(holdOf('g.settings'))} l (lane)
-             cross join lateral (select x.* from ${s}.lease x where x.queue_id = g.queue_id and x.lane = l.lane order by x.n desc limit 1) c)
+           (select sum(a.events)::bigint from ${LANES_OF(holdOf('g.settings'))} l (lane)
+             cross join lateral (select x.* from ${s}.lease x where x.queue_id = g.queue_id and x.lane = l.lane order by x.n desc limit 1) c
+             cross join lateral ${s}.after_cursor(g.stream_id, c.s0, c.s1, c.pos_txid, c.pos_job, ${slotOf('l.lane')}) a)
              + (select w.jobs from ${s}.count_jobs(g.queue_id, 'waiting') w) + (select d.jobs from ${s}.count_jobs(g.queue_id, 'delayed') d)
       from ${s}.queue q join ${s}.queue g on g.stream_id = q.queue_id and g.kind = 'g'
      where q.name = chr(31) || _stream and (_group is null or g.name = _stream || chr(31) || _group);

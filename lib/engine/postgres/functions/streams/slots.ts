@@ -17,3 +17,9 @@ export const LANES_OF = (hold: string): string =>
 
 /** What waits while an event is retried, as a group's settings say. */
 export const holdOf = (settings: string): string => `coalesce(${settings}->>'hold', 'nothing')`;
+
+/** A statement on events, by a condition on `e`: one for a slot of keys, which has an index of its own, and one for all others. */
+export const bySlot = (statement: (which: string) => string): string => `
+        if _slot >= 0 then${statement('and e.slot = _slot')}
+        else${statement('and (_slot is null or e.key is null)')}
+        end if;`;
