@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keysOf, testEngine, type TestWorker } from '../support/engine.js';
-import { ack, idsOf, nack, take, takeIds, TestStream, type TestGroup } from '../support/streams.js';
+import { ack, idsOf, nack, rewind, take, takeIds, TestStream, type TestGroup } from '../support/streams.js';
 import { until } from '../support/signals.js';
 
 const engine = testEngine();
@@ -322,5 +322,34 @@ describe('a batch that is open while all rings turn', () => {
     const recovered = await engine.main.upkeep.recover(group.id, worker.id, false);
     expect(recovered.lost.toSorted()).toEqual(ids.slice(1).toSorted());
     expect(await ack(worker, group, batch)).toMatchObject([{ state: 'l' }]);
+  });
+
+  it('that is one of a group that holds the stream, says of the next event nothing that was said of its own', async () => {
+    await keep(GONE);
+    group = await stream.group('g', 'end', { hold: 'stream' });
+    const [, second, third] = await stream.publish(engine.main, {}, {}, {});
+    const first = await take(worker, group, { limit: 1 });
+    await rewind(worker, group, first.batch!, {
+      after: null,
+      delay: 0,
+      tries: { attempt: 3, errors: [{ message: 'no' }], single: 2, skip: [second!] },
+    });
+    await turnAll();
+    const again = await take(worker, group);
+    expect(again.batch!.tries).toMatchObject({ attempt: 3, single: 2 });
+    await turnAll();
+    await ack(worker, group, again.batch!);
+    await turnAll(2);
+    const next = await take(worker, group);
+    expect(idsOf(next.batch!.events)).toEqual([second]);
+    expect(next.batch!.tries).toEqual({ single: 1, skip: [second] });
+    await ack(worker, group, next.batch!);
+    await turnAll(2);
+    const last = await take(worker, group);
+    expect(idsOf(last.batch!.events)).toEqual([third]);
+    await ack(worker, group, last.batch!);
+    await turnAll(2);
+    await stream.publish();
+    expect((await take(worker, group)).batch!.tries).toBeNull();
   });
 });

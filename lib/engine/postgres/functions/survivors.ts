@@ -1,4 +1,5 @@
 import { DELAYED_LANE } from './delayed-lane.js';
+import { nextTries } from './streams/tries.js';
 
 /** Mostly nothing was drained; and a function that is called for each of a million rows that wait takes ten seconds. */
 const discarded = (s: string, of: string): string =>
@@ -38,7 +39,7 @@ export const SURVIVORS: Readonly<Record<string, (s: string) => string>> = {
            case when o.n is not null then l.job_ids end, case when o.n is not null then l.runs end,
            case when o.n is not null then l.from_s0 end, case when o.n is not null then l.from_s1 end,
            case when o.n is not null then l.from_txid end, case when o.n is not null then l.from_job end,
-           case when o.n is not null then l.events end, l.tries
+           case when o.n is not null then l.events end, case when o.n is not null then l.tries else ${nextTries('l')} end
       from %1$s l
       left join (select distinct x.queue_id, x.lane, x.n from %1$s x cross join lateral unnest(x.job_ids, x.runs) j (job_id, run)
         left join ${s}.result r on r.queue_id = x.queue_id and r.job_id = j.job_id and r.run = coalesce(j.run, 1)

@@ -1,6 +1,7 @@
 import type { SchemaNames } from '../../schema-names.js';
 import { REFUSE_OLD_SNAPSHOT } from '../run-locks.js';
 import { holdOf, LANES_OF, slotOf } from './slots.js';
+import { nextTries } from './tries.js';
 import { KEPT_FOR } from './stream-retention.function.js';
 
 /** A group that is busy for longer is looked at a minute later: ms. */
@@ -40,7 +41,7 @@ begin
   end loop;
   -- what has ended behind the position is left out still
   perform ${s}.move_cursor(_group_id, _lane, _k.s0, _k.s1, _k.pos_txid, _k.pos_id, null,
-    case when _c.tries ? 'skip' and (_c.from_s1 is null or _c.pos_txid is not null) then jsonb_build_object('skip', _c.tries->'skip') end);
+    (select jsonb_build_object('skip', t.tries->'skip') from (select ${nextTries('_c')} as tries) t where t.tries ? 'skip'));
   return _k.skipped;
 end
 $fn$`;

@@ -3,6 +3,7 @@ import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schem
 import { STREAM_LANE } from '../../../worker-engine.interface.js';
 import { KEEP_MEMORY } from '../keep-memory.js';
 import { holdOf, LANES_OF, NO_KEY_LANE, slotOf, SLOTS } from './slots.js';
+import { nextTries } from './tries.js';
 import { workerIsAlive } from '../worker-is-alive.js';
 
 /** In-progress transactions in a cursor's snapshot beyond which a look that found nothing is saved, as claim() does. */
@@ -87,10 +88,7 @@ begin
         _pause := least(_pause, date_part('epoch', _c.due_until - _at) * 1000);
         continue;
       end if;
-      -- of a cursor that was moved back it is said what comes first; of a batch, what is left of that
-      _tries := case when _c.from_s1 is null then _c.tries else nullif(jsonb_strip_nulls(jsonb_build_object(
-        'single', case when (_c.tries->>'single')::int > 1 then (_c.tries->>'single')::int - 1 end,
-        'skip', case when _c.pos_txid is not null then _c.tries->'skip' end)), '{}') end;
+      _tries := ${nextTries('_c')};
       for _e in select * from ${s}.read_events(_stream_id, _c.s0, _c.s1, _c.pos_txid, _c.pos_job, _now,
           case when _tries ? 'single' then 1 else _limit end, _max_bytes, _slot => ${slotOf('_lane')}) loop
         exit when _e.taken = 0;
