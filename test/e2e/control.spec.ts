@@ -161,8 +161,8 @@ describe('stats()', () => {
       pid: process.pid,
       lastSeenMs: expect.any(Number),
     });
-    expect(storage.segments).toHaveLength(21);
-    expect(storage.segments.filter(({ state }) => state === 'current')).toHaveLength(7);
+    expect(storage.segments).toHaveLength(24);
+    expect(storage.segments.filter(({ state }) => state === 'current')).toHaveLength(8);
     expect(storage.segments.find(({ table }) => table === 'entry_0')).toMatchObject({ bytes: expect.any(Number) });
     done.resolve();
   });
