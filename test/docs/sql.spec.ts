@@ -83,7 +83,9 @@ async function maintain(role: string): Promise<void> {
   expect(await value(`pgqueue.recover_runs(${id}, '${dead}', '-infinity', 10)`)).toBe('({mine},{},0,f)');
   await client.query(`select pgqueue.retire_worker('${dead}'), pgqueue.purge_dead(${id}, 10), pgqueue.purge_drained()`);
   expect((await client.query('select * from pgqueue.orphans()')).rows).toEqual([]);
-  const { rows: groups } = await client.query("select queue_id from pgqueue.queue where kind = 'g' and name like 'left%'");
+  const { rows: groups } = await client.query(
+    "select queue_id from pgqueue.queue where kind = 'g' and name like 'left%'",
+  );
   expect(await value(`pgqueue.check_group(${groups[0].queue_id}, 10)`)).toContain('left,readers,1,');
   await client.query('select pgqueue.note_streams()');
   expect(await value("pgqueue.take_task('dead')")).toBe(true);
