@@ -121,15 +121,18 @@ describe('a job that is asked for by an id of its own while that is being moved'
 
 it('transactions that take keys, one overlapping the other, keep neither their ring nor the others from being reclaimed', async () => {
   let goesOn = true;
+  const committed = new Set<number>();
   const busy = [0, 1, 2, 3].map(async (i) => {
     const session = await engine.session();
     while (goesOn) {
       await session.begin(queue, { uniqueKey: `busy ${i}` }, { jobId: `id ${i}` });
       await session.client.query('select pg_sleep(0.15)');
       await session.commit();
+      committed.add(i);
     }
   });
   try {
+    await until('all to be at it', () => committed.size === busy.length);
     for (const ring of ['unique_key', 'custom_id', 'lease']) {
       await until(`${ring} to be reclaimed`, async () => {
         const [{ current, draining }] = await engine.rows(

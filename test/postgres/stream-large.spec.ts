@@ -3,7 +3,8 @@ import { buffers } from '../support/buffers.js';
 import { testEngine } from '../support/engine.js';
 import { ack, idsOf, take, takeIds, TestStream } from '../support/streams.js';
 
-const engine = testEngine();
+// other sessions' transactions would be in its snapshots, and cost reads
+const engine = testEngine({ alone: true });
 
 it('batches are cut by the bytes of data and headers, exactly, wherever the large ones lie', async () => {
   const [stream, worker] = [await TestStream.make(engine), await engine.worker()];
