@@ -17,6 +17,8 @@ const writtenHere = (row: string): string =>
  * - What waits is stamped anew, in its order, with transactions that are over here; where there are too few of them,
  *   jobs share one and stand in the order of their ids. Leases stand: whose process is gone is recovered as ever.
  * - A row that was written here has its transaction as PostgreSQL's own mark, too; one that came along has not.
+ * - Events are stamped anew, all of them, and groups begin with them again: which ones a group had passed is said by
+ *   snapshots that mean nothing here. What is kept comes once more, and nothing is lost.
  * - What was drained is forgotten for good, and sequences are set above what is stored: a logical copy has not set them.
  */
 export const adopt = ({ schema: s, inLiteral, inFormat }: SchemaNames): string => `
@@ -36,7 +38,7 @@ begin
     begin
       perform set_config('lock_timeout', '100', true);
       perform pg_advisory_xact_lock(${s}.lock_key('guard'));
-      lock table ${SEGMENTS.flatMap((i) => [`${s}.entry_${i}`, `${s}.delayed_${i}`]).join(', ')} in access exclusive mode;
+      lock table ${SEGMENTS.flatMap((i) => [`${s}.entry_${i}`, `${s}.delayed_${i}`, `${s}.event_${i}`]).join(', ')} in access exclusive mode;
       exit;
     exception when lock_not_available then
       perform pg_sleep(0.1 * random());
@@ -83,6 +85,28 @@ begin
   delete from ${s}.delayed_${i} d where d.queue_id > 0 and not ${writtenHere('d')} and ${s}.discarded(d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id);
   update ${s}.delayed_${i} d set txid = '${BEHIND}' where d.queue_id > 0;`,
   ).join('')}
+  create temporary table adopted_event on commit drop as
+    select e.stream_id, e.event_id, dense_rank() over (order by e.here, e.txid) as place
+      from (${SEGMENTS.map(
+        (i) => `select x.stream_id, x.event_id, x.txid, ${writtenHere('x')} as here from ${s}.event_${i} x`,
+      ).join(' union all ')}) e
+     where e.stream_id > 0;
+  create index on adopted_event (stream_id, event_id);
+  analyze adopted_event;
+  ${SEGMENTS.map(
+    (i) => `
+  update ${s}.event_${i} e set txid = (${FIRST} + case when m.most <= _room then p.place - 1 else trunc((p.place - 1) * _room / m.most) end)::text::xid8
+    from adopted_event p, (select max(x.place) as most from adopted_event x) m
+   where p.stream_id = e.stream_id and p.event_id = e.event_id;`,
+  ).join('')}
+  delete from ${s}.stream_mark;
+  -- a batch that is open cannot be read again by its cursors; its events come in another
+  ${SEGMENTS.map(
+    (i) => `
+  insert into ${s}.result_${i} (queue_id, job_id, run, state)
+  select l.queue_id, l.job_ids[1], 1, 'l' from ${s}.lease l where l.queue_id > 0 and l.from_s1 is not null and l.result_seg = ${i}
+  on conflict do nothing;`,
+  ).join('')}
   select r.current into _segment from ${s}.ring r where r.ring = 'lease';
   execute format('insert into ${inFormat}.%I (queue_id, lane, n, s1, due_until, pos_txid, pos_job)
     select c.queue_id, c.lane, max(c.n) + 1, ''${FIRST}:${FIRST}:'', case c.lane when ${DELAYED_LANE} then ''-infinity''::timestamptz end,
@@ -95,7 +119,7 @@ begin
   perform setval('${inLiteral}.moved_by', ${BEHIND});
   perform setval('${inLiteral}.job_id', greatest((select last_value from ${s}.job_id),
     (select max(e.job_id) from ${s}.entry e), (select max(e.job_id) from ${s}.delayed e),
-    (select max(e.job_id) from ${s}.dead e), (select max(e.job_id) from ${s}.result e)));
+    (select max(e.job_id) from ${s}.dead e), (select max(e.job_id) from ${s}.result e), (select max(e.event_id) from ${s}.event e)));
   perform setval('${inLiteral}.pulse_n', greatest((select last_value from ${s}.pulse_n), (select max(p.n) from ${s}.pulse p)));
   perform setval(pg_get_serial_sequence('${inLiteral}.queue', 'queue_id'), greatest(1, (select max(q.queue_id) from ${s}.queue q)));
   update ${s}.installation set system_identifier = _here;
