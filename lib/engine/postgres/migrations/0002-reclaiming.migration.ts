@@ -58,9 +58,8 @@ export const reclaiming: Migration = {
   version: 2,
   name: 'reclaiming',
   compatibleFrom: 1,
+  changes: ['worker', 'unique_key', 'custom_id', 'ring'],
   up: ({ schema: s }: SchemaNames) => [
-    // all locks first: an application at work waits for them once, and not for long
-    `lock table ${s}.unique_key, ${s}.custom_id, ${s}.worker, ${s}.ring in access exclusive mode`,
     ...switches(s),
     ...keyRing(s, 'unique_key', 'key'),
     ...keyRing(s, 'custom_id', 'id'),

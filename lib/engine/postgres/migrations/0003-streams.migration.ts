@@ -39,8 +39,8 @@ export const streams: Migration = {
   version: 3,
   name: 'streams',
   compatibleFrom: 1,
+  changes: ['queue', 'lease_0', 'lease_1', 'lease_2', 'ring'],
   up: ({ schema: s }: SchemaNames) => [
-    `lock table ${SEGMENTS.map((i) => `${s}.lease_${i}`).join(', ')}, ${s}.queue in access exclusive mode`,
     // 's': a stream, whose events have its id; 'g': a group, which is a queue of its own: what it has to repeat are jobs there
     `alter table ${s}.queue add column kind "char" not null default 'q', add column stream_id int`,
     // a batch: the cursor it begins after, and how many events it has; where it ends is the lease's own cursor. `tries`: of the event that comes next, where it holds up the others

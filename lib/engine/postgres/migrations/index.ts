@@ -4,7 +4,7 @@ import { views } from '../views/index.js';
 import { log } from './0001-log.migration.js';
 import { reclaiming } from './0002-reclaiming.migration.js';
 import { streams } from './0003-streams.migration.js';
-import type { Migration } from './migration.js';
+import { LOCK_ORDER, type Migration } from './migration.js';
 
 export const MIGRATIONS: readonly Migration[] = [log, reclaiming, streams];
 
@@ -19,7 +19,11 @@ export function migrationStatements(from: number, names: SchemaNames): string[] 
   const missing = MIGRATIONS.filter(({ version }) => version > from);
   const last = missing.at(-1);
   if (last === undefined) return [];
+  const changes = new Set(missing.flatMap((migration) => migration.changes ?? []));
+  const locked = LOCK_ORDER.filter((name) => changes.has(name)).map((name) => `${names.schema}.${name}`);
   return [
+    // all locks first: an application at work waits for them once, and not for long
+    ...(from > 0 && locked.length > 0 ? [`lock table ${locked.join(', ')} in access exclusive mode`] : []),
     ...missing.flatMap((migration) => migration.up(names)),
     ...functions(names),
     ...views(names),
