@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ReceivedBatch } from '../../lib/engine/batch-engine.interface.js';
 import { testEngine } from '../support/engine.js';
 import { idsOf, take, type TestGroup, TestStream } from '../support/streams.js';
+import { transplant } from '../support/transplant.js';
 
 const engine = testEngine();
 
@@ -134,16 +135,15 @@ describe('a client’s open batch', () => {
     expect(await engine.main.batches.ack(batch!.id)).toBe(false);
   });
 
-  it('has ended after its log was taken over from another cluster, and its events come in another', async () => {
+  it('is open after its log was taken over from another cluster', async () => {
     const [stream, group] = await withGroup();
     await stream.publish(engine.main, {}, {}, {});
     const batch = await receive(group, 2);
-    await engine.rows(`update ${engine.s}.installation set system_identifier = 1`);
+    await transplant(engine, 1_000_000);
     expect(await engine.rows(`select ${engine.s}.adopt()`)).toEqual([{ adopt: true }]);
     const again = await receive(group);
-    expect(await engine.main.batches.ack(batch!.id)).toBe(false);
-    expect(eventsOf(again)).toEqual(expect.arrayContaining(eventsOf(batch)));
-    expect(await engine.main.batches.ack(again!.id)).toBe(true);
+    expect([again!.id, eventsOf(again)]).toEqual([batch!.id, eventsOf(batch)]);
+    expect(await engine.main.batches.ack(batch!.id)).toBe(true);
   });
 
   it('is nobody’s who could be gone: neither those who look for orphans nor those who watch for deaths see it', async () => {

@@ -1,12 +1,13 @@
 import { SEGMENTS, type SchemaNames } from '../schema-names.js';
 import { DELAYED_LANE } from './delayed-lane.js';
+import { CLIENT_LANE } from './streams/client-lane.js';
+import { NO_KEY_LANE } from './streams/slots.js';
+import { STREAM_LANE } from '../../worker-engine.interface.js';
+import { writtenHere } from './written-here.js';
 
 /** Runs that are behind every cursor after an adoption have this transaction; those that wait come after it. */
 const BEHIND = 3;
 const FIRST = 10;
-
-const writtenHere = (row: string): string =>
-  `(${row}.xmin::text::bigint = mod(${row}.txid::text::numeric, 4294967296))`;
 
 /**
  * Makes a log that came from another cluster (a dump, a logical copy) this one's. Transaction ids are a cluster's own: here
@@ -16,9 +17,7 @@ const writtenHere = (row: string): string =>
  * - Alone: under the guard, with everybody else locked out of the runs.
  * - What waits is stamped anew, in its order, with transactions that are over here; where there are too few of them,
  *   jobs share one and stand in the order of their ids. Leases stand: whose process is gone is recovered as ever.
- * - A row that was written here has its transaction as PostgreSQL's own mark, too; one that came along has not.
- * - Events are stamped anew, all of them, and groups begin with them again: which ones a group had passed is said by
- *   snapshots that mean nothing here. What is kept comes once more, and nothing is lost.
+ * - Streams keep their events, and groups their positions: adopt_streams().
  * - What was drained is forgotten for good, and sequences are set above what is stored: a logical copy has not set them.
  */
 export const adopt = ({ schema: s, inLiteral, inFormat }: SchemaNames): string => `
@@ -48,15 +47,20 @@ begin
   if not _force and _here = (select i.system_identifier from ${s}.installation i) then
     return false;
   end if;
-  if _force and not exists (select from ${s}.lease l where l.queue_id > 0 and pg_snapshot_xmax(l.s1) > pg_snapshot_xmax(pg_current_snapshot()))
-      and not exists (select from ${s}.entry e where e.queue_id > 0 and e.txid > pg_current_xact_id()) then
+  -- cursors that are in use: older ones stay as they were
+  if _force and not exists (
+        select from (select distinct l.queue_id, l.lane from ${s}.lease l where l.queue_id > 0 and l.lane <> ${CLIENT_LANE}) k
+         cross join lateral (select l.s1 from ${s}.lease l where l.queue_id = k.queue_id and l.lane = k.lane order by l.n desc limit 1) c
+         where pg_snapshot_xmax(c.s1) > pg_snapshot_xmax(pg_current_snapshot()))
+      and not exists (select from ${s}.entry e where e.queue_id > 0 and e.txid > pg_current_xact_id())
+      and not exists (select from ${s}.event e where e.stream_id > 0 and e.txid > pg_current_xact_id()) then
     return false;
   end if;
 
   create temporary table adopted_run on commit drop as
     select e.queue_id, e.job_id, e.run, e.txid, e.here
       from (${SEGMENTS.map(
-        (i) => `select x.queue_id, x.job_id, x.run, x.lane, x.txid, ${writtenHere('x')} as here
+        (i) => `select x.queue_id, x.job_id, x.run, x.lane, x.txid, ${writtenHere(`${s}.entry_${i}`, 'x')} as here
               from ${s}.entry_${i} x`,
       ).join(' union all ')}) e
      where e.queue_id > 0
@@ -81,31 +85,9 @@ begin
    where p.queue_id = e.queue_id and p.job_id = e.job_id and p.run = e.run;
   delete from ${s}.delayed_${i} d using ${s}.queue q, lateral (select l.s1, l.due_until, l.pos_txid, l.pos_job from ${s}.lease l
       where l.queue_id = q.queue_id and l.lane = ${DELAYED_LANE} order by l.n desc limit 1) c
-   where d.queue_id = q.queue_id and not ${writtenHere('d')} and pg_visible_in_snapshot(d.txid, c.s1) and (d.run_at, d.txid, d.job_id) <= (c.due_until, c.pos_txid, c.pos_job);
-  delete from ${s}.delayed_${i} d where d.queue_id > 0 and not ${writtenHere('d')} and ${s}.discarded(d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id);
+   where d.queue_id = q.queue_id and not ${writtenHere(`${s}.delayed_${i}`, 'd')} and pg_visible_in_snapshot(d.txid, c.s1) and (d.run_at, d.txid, d.job_id) <= (c.due_until, c.pos_txid, c.pos_job);
+  delete from ${s}.delayed_${i} d where d.queue_id > 0 and not ${writtenHere(`${s}.delayed_${i}`, 'd')} and ${s}.discarded(d.queue_id, ${DELAYED_LANE}, d.txid, d.job_id);
   update ${s}.delayed_${i} d set txid = '${BEHIND}' where d.queue_id > 0;`,
-  ).join('')}
-  create temporary table adopted_event on commit drop as
-    select e.stream_id, e.event_id, dense_rank() over (order by e.here, e.txid) as place
-      from (${SEGMENTS.map(
-        (i) => `select x.stream_id, x.event_id, x.txid, ${writtenHere('x')} as here from ${s}.event_${i} x`,
-      ).join(' union all ')}) e
-     where e.stream_id > 0;
-  create index on adopted_event (stream_id, event_id);
-  analyze adopted_event;
-  ${SEGMENTS.map(
-    (i) => `
-  update ${s}.event_${i} e set txid = (${FIRST} + case when m.most <= _room then p.place - 1 else trunc((p.place - 1) * _room / m.most) end)::text::xid8
-    from adopted_event p, (select max(x.place) as most from adopted_event x) m
-   where p.stream_id = e.stream_id and p.event_id = e.event_id;`,
-  ).join('')}
-  delete from ${s}.stream_mark;
-  -- a batch that is open cannot be read again by its cursors; its events come in another
-  ${SEGMENTS.map(
-    (i) => `
-  insert into ${s}.result_${i} (queue_id, job_id, run, state)
-  select l.queue_id, l.job_ids[1], 1, 'l' from ${s}.lease l where l.queue_id > 0 and l.from_s1 is not null and l.result_seg = ${i}
-  on conflict do nothing;`,
   ).join('')}
   select r.current into _segment from ${s}.ring r where r.ring = 'lease';
   execute format('insert into ${inFormat}.%I (queue_id, lane, n, s1, due_until, pos_txid, pos_job)
@@ -114,12 +96,15 @@ begin
       from (select l.queue_id, l.lane, l.n from ${inFormat}.lease l
             union all select e.queue_id, e.lane, 0 from ${inFormat}.entry e
             union all select d.queue_id, ${DELAYED_LANE}, 0 from ${inFormat}.delayed d) c
-     where c.queue_id > 0 group by 1, 2', 'lease_' || _segment);
+     where c.queue_id > 0 and c.lane not between ${STREAM_LANE} and ${NO_KEY_LANE} and c.lane <> ${CLIENT_LANE} group by 1, 2', 'lease_' || _segment);
   delete from ${s}.drained;
   perform setval('${inLiteral}.moved_by', ${BEHIND});
   perform setval('${inLiteral}.job_id', greatest((select last_value from ${s}.job_id),
     (select max(e.job_id) from ${s}.entry e), (select max(e.job_id) from ${s}.delayed e),
-    (select max(e.job_id) from ${s}.dead e), (select max(e.job_id) from ${s}.result e), (select max(e.event_id) from ${s}.event e)));
+    (select max(e.job_id) from ${s}.dead e), (select max(e.job_id) from ${s}.result e), (select max(e.event_id) from ${s}.event e),
+    (select max(j) from ${s}.lease l cross join lateral unnest(l.job_ids) j)));
+  perform setval(pg_get_serial_sequence('${inLiteral}.parked_event', 'n'), greatest(1, (select max(p.n) from ${s}.parked_event p)));
+  perform ${s}.adopt_streams(${FIRST}, pg_snapshot_xmin(pg_current_snapshot())::text::bigint);
   perform setval('${inLiteral}.pulse_n', greatest((select last_value from ${s}.pulse_n), (select max(p.n) from ${s}.pulse p)));
   perform setval(pg_get_serial_sequence('${inLiteral}.queue', 'queue_id'), greatest(1, (select max(q.queue_id) from ${s}.queue q)));
   update ${s}.installation set system_identifier = _here;

@@ -56,6 +56,7 @@ import { nextEventRun, scatterBatch } from './streams/scatter-batch.function.js'
 import { advanceIdle, groupId, moveCursor, setGroup, subscribe, unsubscribe } from './streams/subscribe.function.js';
 import { cursorFloor, snapshotsMeet, streamFloors, streamPassed } from './streams/stream-floors.function.js';
 import { setStreamSettings } from './streams/stream-settings.function.js';
+import { adoptedPlace, adoptedSnapshot, adoptStreams } from './streams/adopt-streams.function.js';
 import { checkGroup, dropOld } from './streams/behind.function.js';
 import { skipEvents } from './streams/skip-events.function.js';
 import { noteStreams, shortestKept, streamGone } from './streams/stream-retention.function.js';
@@ -186,6 +187,9 @@ export function functions(names: SchemaNames): string[] {
     shortestRetention,
     purgeDead,
     purgeDrained,
+    adoptedPlace,
+    adoptedSnapshot,
+    adoptStreams,
     adopt,
   ].map((define) => define(names).trim());
 }
