@@ -14,6 +14,8 @@ export interface ChildSpec {
   readonly ledgerSchema: string;
   /** Options of @Processor() by queue. */
   readonly queues?: Record<string, object>;
+  /** Consumers by group: see children/consumers.ts. */
+  readonly groups?: Record<string, object>;
   /** Options of forRoot(). */
   readonly options?: object;
   /** What it does beside its handlers. */

@@ -5,6 +5,7 @@ import pg from 'pg';
 import * as pgqueue from '../../../../lib/index.js';
 import { HANDLERS } from './handlers.js';
 import { ChildLedger } from './child-ledger.js';
+import { consumerOf } from './consumers.js';
 import { runMode } from './modes.js';
 
 const { CHILD = '{}' } = process.env;
@@ -57,7 +58,10 @@ const logger = { log: lines('log'), warn: lines('warn'), error: lines('error'), 
       ...spec.options,
     }),
   ],
-  providers: Object.entries(spec.queues ?? {}).map(([queue, options]) => processorOf(queue, options as object)),
+  providers: [
+    ...Object.entries(spec.queues ?? {}).map(([queue, options]) => processorOf(queue, options as object)),
+    ...Object.entries(spec.groups ?? {}).map(([group, how]) => consumerOf(group, how as object, ledger)),
+  ],
 })
 class AppModule {}
 
