@@ -1,13 +1,10 @@
 import type { Type } from '@nestjs/common';
-import {
-  OnStreamBatch,
-  OnStreamEvent,
-  StreamConsumer,
-  type StreamConsumerOptions,
-  type StreamContext,
-  type StreamEvent,
-} from '../../../../lib/index.js';
+import * as pgqueue from '../../../../lib/index.js';
+import type { StreamConsumerOptions, StreamContext, StreamEvent } from '../../../../lib/index.js';
 import type { ChildLedger } from './child-ledger.js';
+
+// not by name: an old release, which is built with these files, has none of them
+const { OnStreamBatch, OnStreamEvent, StreamConsumer } = pgqueue;
 
 export interface ConsumerSpec extends Partial<StreamConsumerOptions> {
   readonly stream: string;
