@@ -83,6 +83,7 @@ export { PgqueUnavailableError } from './errors/pgque-unavailable.error.js';
 export { SchemaVersionError } from './errors/schema-version.error.js';
 export { ShutdownError } from './errors/shutdown.error.js';
 export { StandbyError } from './errors/standby.error.js';
+export { OrderedGroupError } from './errors/ordered-group.error.js';
 export { UnknownBatchError } from './errors/unknown-batch.error.js';
 export { UnknownGroupError } from './errors/unknown-group.error.js';
 export { UnknownStreamError } from './errors/unknown-stream.error.js';

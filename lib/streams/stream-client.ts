@@ -73,7 +73,7 @@ export class StreamClient {
    * stream. `undefined`: there is nothing now.
    *
    * @param max events of a new batch, at most. Large ones make it smaller: some 8 MB of data, or one event.
-   * @throws UnknownGroupError
+   * @throws UnknownGroupError; OrderedGroupError for a group whose `@StreamConsumer()` says another `hold` than `nothing`
    */
   async receive<Data = any>(stream: string, group: string, max = DEFAULT_MAX): Promise<StreamBatch<Data> | undefined> {
     const refuse = refuseOptions('StreamClient.receive()');

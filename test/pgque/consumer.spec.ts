@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OnStreamEvent, StreamConsumer, type StreamEvent } from '../../lib/index.js';
+import { DelayedError, OnStreamEvent, StreamConsumer, type StreamEvent, UnrecoverableError } from '../../lib/index.js';
 import { aWhile, deferred, until } from '../support/signals.js';
 import { hasPgque } from './shim/install-pgque.js';
 import { pgqueDatabase } from './shim/pgque-database.js';
@@ -143,6 +143,26 @@ describe.skipIf(!hasPgque)('a consumer of PgQue (a stand-in over PgQ)', () => {
     expect(await main.rows(`select ev_id as id, dl_reason as reason from pgque.dlq_inspect($1)`, [queue])).toEqual([
       { id: two, reason: 'no 2, attempt 1' },
     ]);
+  });
+
+  it('R38 charges a retry, as PgQue counts, for whatever a handler throws; a DelayedError says how long to wait', async () => {
+    const { main } = database;
+    const queue = await main.queue([], { max_retries: '1' });
+    const handle = ({ data }: StreamEvent): void => {
+      throw data === 1 ? new DelayedError('45s') : new UnrecoverableError('never');
+    };
+    await start({ providers: [pgqueConsumer(queue, handle)] });
+    const [one, two] = await main.send(queue, '1', '2');
+    await main.tick(queue);
+    await untilDone(main, queue);
+    expect(await retries(main, queue)).toEqual([
+      { id: one, retry: 1, seconds: 45 },
+      { id: two, retry: 1, seconds: 60 },
+    ]);
+    await main.retryAll(queue);
+    await untilDone(main, queue);
+    const letters = await main.rows<{ id: string }>('select ev_id as id from pgque.dlq_inspect($1)', [queue]);
+    expect(new Set(letters.map(({ id }) => id))).toEqual(new Set([one, two]));
   });
 
   it('R38 acknowledges nothing of a batch in which a nack fails, and tries again a poll interval later', async () => {

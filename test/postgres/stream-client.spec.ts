@@ -329,19 +329,20 @@ describe('beside consumers of its group', () => {
     expect((await worker.claim(asQueue(group))).runs.map(({ key, attempt }) => [key, attempt])).toEqual([[ids[0], 1]]);
   });
 
-  it('of a group whose order counts one batch of the stream is open, theirs or a client’s', async () => {
-    const [stream, group, worker] = [...(await withGroup()), await engine.worker()];
-    await engine.rows(`update ${engine.s}.queue set settings = '{"hold": "stream"}' where queue_id = $1`, [group.id]);
-    const ids = await stream.publish(engine.main, {}, {}, {});
-    const theirs = await take(worker, group, { limit: 1 });
-    expect(await receive(group)).toBeUndefined();
-    await ack(worker, group, theirs.batch!);
-    const batch = await receive(group, engine.main, 1);
-    expect(eventsOf(batch)).toEqual([ids[1]]);
-    expect(await takeIds(worker, group)).toEqual([]);
-    await engine.main.batches.ack(batch!.id);
-    expect(await takeIds(worker, group)).toEqual([ids[2]]);
-  });
+  it.each(['key', 'stream'] as const)(
+    'of a group that holds its %s they alone are handed out, in its order',
+    async (hold) => {
+      const [stream, group, worker] = [...(await withGroup()), await engine.worker()];
+      const ids = await stream.publish(engine.main, { key: 'k' }, { key: 'k' }, { key: 'k' });
+      const before = await receive(group, engine.main, 1);
+      await stream.group('g', 'end', { hold });
+      // what is open may end
+      expect(eventsOf(await receive(group))).toEqual([ids[0]]);
+      expect(await engine.main.batches.ack(before!.id)).toBe(true);
+      await expect(receive(group)).rejects.toMatchObject({ code: 'PGQUEUE_ORDERED_GROUP' });
+      expect(await takeIds(worker, group)).toEqual(ids.slice(1));
+    },
+  );
 });
 
 describe('dead letters', () => {

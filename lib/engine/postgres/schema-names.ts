@@ -75,4 +75,5 @@ export const SqlState = {
   foreignCluster: 'PQ006',
   noSuchGroup: 'PQ007',
   invalidCursor: 'PQ008',
+  orderedGroup: 'PQ009',
 } as const;

@@ -1,4 +1,5 @@
 import { UnknownBatchError } from '../../../errors/unknown-batch.error.js';
+import { OrderedGroupError } from '../../../errors/ordered-group.error.js';
 import { UnknownGroupError } from '../../../errors/unknown-group.error.js';
 import type { BatchEngine, DeadEvent, DeadEventFilter, ReceivedBatch } from '../../batch-engine.interface.js';
 import type { StreamEngine } from '../../stream-engine.interface.js';
@@ -47,7 +48,7 @@ export class PostgresBatchEngine implements BatchEngine {
 
   async receive(stream: string, group: string, max: number): Promise<ReceivedBatch | undefined> {
     for (;;) {
-      const batch = await this.#receive(await this.#promote(stream, group, max), max);
+      const batch = await this.#receive(stream, group, max);
       if (batch === undefined || batch.events.length > 0) return batch;
       // whoever has nacked all of it did not come to acknowledge it
       await this.ack(batch.id);
@@ -66,15 +67,21 @@ export class PostgresBatchEngine implements BatchEngine {
     return row.group_id;
   }
 
-  async #receive(groupId: number, max: number): Promise<ReceivedBatch | undefined> {
+  async #receive(stream: string, group: string, max: number): Promise<ReceivedBatch | undefined> {
+    const groupId = await this.#promote(stream, group, max);
     const text = `select ${CLIENT_BATCH_ROW} from ${this.#s}.receive_batch($1, $2, $3)`;
     try {
       const rows = await adopting<ClientBatchRow>(this.#connection, { text }, [groupId, max, BATCH_BYTES]);
       return unpackClientBatch(groupId, rows);
     } catch (error) {
+      const state = sqlState(error);
       // it was removed just now
-      if (sqlState(error) !== SqlState.noSuchGroup) throw error;
-      throw new UnknownGroupError((error as Error).message, { cause: error });
+      if (state === SqlState.noSuchGroup) throw new UnknownGroupError((error as Error).message, { cause: error });
+      if (state !== SqlState.orderedGroup) throw error;
+      throw new OrderedGroupError(
+        `Group '${group}' of stream '${stream}' keeps an order (hold), which only its @StreamConsumer() can: receive for another group`,
+        { cause: error },
+      );
     }
   }
 

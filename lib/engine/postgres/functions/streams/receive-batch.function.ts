@@ -3,6 +3,7 @@ import { perSegment, PINNED_PLAN, type SchemaNames, SqlState } from '../../schem
 import { CLIENT_WORKER } from '../worker-is-alive.js';
 import { CLIENT_BATCH_COLUMNS } from './client-batch.function.js';
 import { CLIENT_LANE } from './client-lane.js';
+import { holdOf } from './slots.js';
 
 /**
  * A group's open batch; or a new one, which stays open until it is acknowledged: of the group's own runs that wait, or else of
@@ -11,7 +12,7 @@ import { CLIENT_LANE } from './client-lane.js';
  * - Transaction and locks as those of claim(), which it calls, or of take_batch(). So of two who ask one makes the batch, and both
  *   get it.
  * - A batch is named by its claim, whose number goes by the clock: one that was lost in a crash never names another.
- * - Of a group whose order counts it takes nothing while another batch of the stream is open.
+ * - A group whose order counts has no new one: an event that a client gives back would not hold up those behind it.
  */
 export const receiveBatch = ({ schema: s }: SchemaNames): string => `
 create or replace function ${s}.receive_batch(_group_id int, _limit int, _max_bytes bigint) returns table (${CLIENT_BATCH_COLUMNS})
@@ -28,7 +29,7 @@ begin
   perform set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock_shared(${s}.lock_key('guard')),
     pg_advisory_xact_lock_shared(${s}.lock_key('worker', ${CLIENT_WORKER}::text)),
     pg_advisory_xact_lock(${s}.lock_key('queue', _group_id::text));
-  select h.open, h.claim_no, l.n as last_n into _h
+  select h.open, h.claim_no, l.n as last_n, ${holdOf('q.settings')} as hold into _h
     from ${s}.queue q left join ${s}.client_head(_group_id) h on true
     left join lateral (select x.n from ${s}.lease x where x.queue_id = _group_id and x.lane = ${CLIENT_LANE} order by x.n desc limit 1) l on true
    where q.queue_id = _group_id and q.kind = 'g';
@@ -38,6 +39,9 @@ begin
   if _h.open then
     return query select * from ${s}.client_batch(_group_id);
     return;
+  end if;
+  if _h.hold <> 'nothing' then
+    raise exception 'group % holds %', _group_id, _h.hold using errcode = '${SqlState.orderedGroup}', hint = 'receive for a group of its own, which holds nothing';
   end if;
   _claim_no := greatest(coalesce(_h.claim_no, 0) + 1, floor(date_part('epoch', clock_timestamp()) * 1000000)::bigint);
   _lanes := ${s}.lanes_in_use(_group_id, null, _claim_no);
