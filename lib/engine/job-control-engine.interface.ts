@@ -26,6 +26,9 @@ export interface JobControlEngine {
   drain(queue: string, delayed: boolean): Promise<number>;
   setPaused(queue: string, paused: boolean): Promise<void>;
   isPaused(queue: string): Promise<boolean>;
+  /** Of each of its processors in each process; null: what these say themselves. */
+  setConcurrency(queue: string, concurrency: number | null): Promise<void>;
+  getConcurrency(queue: string): Promise<number | null>;
   /** Removes finished jobs that ended longer ago than this, the oldest first; resolves to their ids. */
   clean(queue: string, olderThan: number, limit: number, state: 'completed' | 'failed'): Promise<string[]>;
   /** How long finished jobs are kept; in milliseconds. */

@@ -225,6 +225,8 @@ export interface WorkerEngine {
     listening: boolean,
     maxStalled: Readonly<Record<string, number>>,
   ): Promise<void>;
+  /** Of these queues, those whose concurrency was said at run time. */
+  limits(queueIds: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /** The heartbeat; false: this worker was declared dead, or its row is gone. */
   beat(worker: string, inFlight: number, listening: boolean): Promise<boolean>;
   retire(worker: string): Promise<void>;

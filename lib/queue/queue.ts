@@ -120,6 +120,23 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
   }
 
   /**
+   * How many jobs of this queue each of its processors runs at once in each process, from now on and wherever they run; `null`:
+   * what each processor says itself. Stays until it is said anew. More begin at once where there is LISTEN, and within seconds
+   * elsewhere; fewer when so many have ended: what runs goes on.
+   *
+   * @param concurrency 1 to 10,000; to run none, `pause()`.
+   */
+  async setConcurrency(concurrency: number | null): Promise<void> {
+    const checked = concurrency === null ? null : integer(1, 10_000)(concurrency, 'concurrency', refuseJob);
+    await this.#context.engine.setConcurrency(this.name, checked);
+  }
+
+  /** What `setConcurrency()` has said; `null`: nothing. */
+  async getConcurrency(): Promise<number | null> {
+    return this.#context.engine.getConcurrency(this.name);
+  }
+
+  /**
    * Removes finished jobs before their retention ends, the oldest first. Resolves to their ids.
    *
    * @param grace how long ago they ended, at least; 0: whatever has ended.

@@ -147,6 +147,15 @@ export class QueueWorker {
     else this.lookEverywhere();
   }
 
+  /** Its processors' concurrency, from now on; undefined: what each says itself. */
+  limit(concurrency: number | undefined): void {
+    const { routes, executor } = this.#deps;
+    const changed = routes.slots.filter((slots) => slots.limit !== concurrency);
+    if (changed.length === 0) return;
+    for (const slots of changed) slots.limit = concurrency;
+    executor.roomChanged();
+  }
+
   lookEverywhere(): void {
     this.#lanes = 'all';
     this.#stream = this.#batches !== undefined;

@@ -205,6 +205,13 @@ export class RunExecutor implements RunContext {
     this.onRoom();
   }
 
+  /** There may be more places than before: what waits begins. */
+  roomChanged(): void {
+    this.#turnBegan = performance.now();
+    this.#pump();
+    this.onRoom();
+  }
+
   #takeOut(ended: readonly TakenRun[]): void {
     const ends = new Map(ended.map((end) => [`${end.key}:${end.run}`, end]));
     for (const slots of this.#deps.routes.slots) {

@@ -9,6 +9,7 @@ import type { Log } from '../utils/log.js';
 import type { MaintenanceEngine, RotationLimits } from '../engine/maintenance-engine.interface.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { Heartbeat } from './heartbeat.js';
+import { LiveLimits } from './live-limits.js';
 import { Maintenance } from './maintenance.js';
 import type { ProcessorDefinition } from './processor-definition.js';
 import { QueueWorker } from './queue-worker.js';
@@ -64,6 +65,7 @@ export class QueueRuntime {
   #maintenance: Maintenance | undefined;
   readonly #taken: TakenRuns;
   readonly #unknown: UnknownRuns;
+  readonly #limits: LiveLimits;
   #startingAnew: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** Whether the worker was declared dead and no other has taken its place. */
@@ -77,6 +79,12 @@ export class QueueRuntime {
     this.#taken = new TakenRuns({
       engine: deps.engine,
       executors: () => [...this.#queues].map(([queueId, { executor }]) => [queueId, executor]),
+      log: deps.log,
+    });
+    this.#limits = new LiveLimits({
+      engine: deps.engine,
+      queueIds: () => [...this.#queues.keys()],
+      apply: (queueId, limit) => this.#queues.get(queueId)?.worker.limit(limit),
       log: deps.log,
     });
     this.#unknown = new UnknownRuns({
@@ -116,6 +124,7 @@ export class QueueRuntime {
     const clean = await Promise.all([...this.#queues.values()].map((queue) => queue.worker.stop()));
     await maintained;
     this.#taken.stop();
+    this.#limits.stop();
     await this.#heartbeat?.stop();
     // it would listen again; and whose row there is now is known then
     await this.#startingAnew;
@@ -157,7 +166,6 @@ export class QueueRuntime {
           streams.subscribe(stream, name, startFrom, { attempts, hold }),
         ),
       );
-      await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
       for (const [i, route] of ofQueues.entries()) {
         this.#queues.set(ids[i]!, this.#createQueue(ids[i]!, route, suspects));
       }
@@ -167,7 +175,10 @@ export class QueueRuntime {
         this.#queues.set(id, running);
         this.#groups.set(streamId, [...(this.#groups.get(streamId) ?? []), running]);
       }
+      await this.#limits.start();
+      await engine.register(this.#worker, this.#handles, false, this.#maxStalled);
     } catch (error) {
+      this.#limits.stop();
       this.#forget();
       throw error;
     }
@@ -244,6 +255,7 @@ export class QueueRuntime {
       },
       onListening: () => {
         this.#unknown.listening();
+        this.#limits.changed();
         this.#lookEverywhere();
       },
     });
@@ -288,6 +300,7 @@ export class QueueRuntime {
     if (queue === undefined) return;
     if ('lane' in wake) queue.worker.wake(wake.lane, wake.mayBeOpen);
     else if ('taken' in wake) this.#taken.told(wake.queueId, queue.executor);
+    else if ('limited' in wake) this.#limits.changed();
     else if ('paused' in wake) queue.worker.paused(wake.paused);
     else queue.worker.wakeIn(Math.max(0, wake.dueAt - performance.now() - this.#clockOffset));
   }

@@ -18,10 +18,17 @@ export class Slots {
   #averageMs: number | undefined;
   /** Lost runs wait for a free place, and with what is fetched ahead there might never be one: nothing is meanwhile. */
   awaited = false;
+  /** What was said at run time for the queue, instead of its own. */
+  limit: number | undefined;
   #onQuiet: (() => void)[] = [];
 
   constructor(definition: ProcessorDefinition) {
     this.definition = definition;
+  }
+
+  /** How many run at once, at most; more may still run when it was made less. */
+  get concurrency(): number {
+    return this.limit ?? this.definition.options.concurrency;
   }
 
   get running(): ReadonlySet<JobRun> {
@@ -39,7 +46,7 @@ export class Slots {
 
   /** Places that neither a running nor a waiting job needs. */
   get free(): number {
-    return Math.max(0, this.definition.options.concurrency - this.#running.size - this.waiting);
+    return Math.max(0, this.concurrency - this.#running.size - this.waiting);
   }
 
   /**
@@ -49,7 +56,7 @@ export class Slots {
   get ahead(): number {
     const ms = this.#averageMs;
     if (ms === undefined || ms >= AHEAD_MS || this.awaited) return 0;
-    const quick = this.definition.options.concurrency - this.#slow;
+    const quick = this.concurrency - this.#slow;
     return Math.min(MOST_AHEAD, Math.floor((quick * AHEAD_MS) / Math.max(ms, 0.001)));
   }
 
@@ -77,7 +84,7 @@ export class Slots {
 
   /** The next run, in its place now; undefined when none waits or all places are taken. */
   begin(): JobRun | undefined {
-    if (this.#running.size >= this.definition.options.concurrency) return undefined;
+    if (this.#running.size >= this.concurrency) return undefined;
     while (this.waiting > 0) {
       const run = this.#waiting[this.#head++]!;
       if (this.waiting === 0) {

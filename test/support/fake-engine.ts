@@ -10,6 +10,7 @@ export function fakeEngine(overrides: Partial<WorkerEngine> = {}): WorkerEngine 
     ensureQueue: async () => 1,
     register: async () => undefined,
     beat: async () => true,
+    limits: async () => new Map(),
     retire: async () => undefined,
     claim: async () => claimed(),
     takeBatch: async () => ({ batch: undefined, at: Date.now(), running: [], more: false, lookIn: null }),

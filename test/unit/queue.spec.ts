@@ -62,6 +62,8 @@ function setUp(added: Partial<AddedJob> = {}) {
     drain: vi.fn<JobEngine['drain']>(async () => 3),
     setPaused: vi.fn<JobEngine['setPaused']>(async () => undefined),
     isPaused: vi.fn<JobEngine['isPaused']>(async () => false),
+    setConcurrency: vi.fn<JobEngine['setConcurrency']>(async () => undefined),
+    getConcurrency: vi.fn<JobEngine['getConcurrency']>(async () => null),
     clean: vi.fn<JobEngine['clean']>(async () => ['1']),
     setRetention: vi.fn<JobEngine['setRetention']>(async () => undefined),
   };

@@ -78,6 +78,7 @@ async function running(overrides: Partial<WorkerEngine> = {}) {
   const engine = fakeEngine({
     claim: async () => claimed(runs.splice(0)),
     beat: async () => alive.is,
+    limits: async () => new Map(),
     ...overrides,
     register: async (worker, ...rest) => {
       names.set(worker, ['old', 'fresh', 'another'][names.size]!);

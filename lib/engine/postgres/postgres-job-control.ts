@@ -76,6 +76,22 @@ export class PostgresJobControl implements JobControlEngine {
     return row?.paused === true;
   }
 
+  async setConcurrency(queue: string, concurrency: number | null): Promise<void> {
+    const queueId = await this.#queues.ensure(queue);
+    await this.#value('set_concurrency($1, $2)', queue, [concurrency]);
+    this.#notifier.committed([`c:${queueId}`]);
+  }
+
+  async getConcurrency(queue: string): Promise<number | null> {
+    const queueId = await this.#queues.find(queue);
+    if (queueId === undefined) return null;
+    const [row] = await this.#connection.query<{ concurrency: number }>(
+      `select concurrency from ${this.#connection.names.schema}.queue_limits(array[$1::int])`,
+      [queueId],
+    );
+    return row?.concurrency ?? null;
+  }
+
   async clean(queue: string, olderThan: number, limit: number, state: 'completed' | 'failed'): Promise<string[]> {
     const gone: string[] = [];
     for (let after: string | null = '0'; after !== null && gone.length < limit;) {

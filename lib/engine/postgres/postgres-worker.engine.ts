@@ -76,6 +76,14 @@ export class PostgresWorkerEngine implements WorkerEngine {
     ]);
   }
 
+  async limits(queueIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const rows = await this.#connection.query<{ queue_id: number; concurrency: number }>(
+      `select queue_id, concurrency from ${this.#connection.names.schema}.queue_limits($1)`,
+      [queueIds],
+    );
+    return new Map(rows.map(({ queue_id, concurrency }) => [queue_id, concurrency]));
+  }
+
   async beat(worker: string, inFlight: number, listening: boolean): Promise<boolean> {
     const statement = `select ${this.#connection.names.schema}.beat($1, $2, $3) as alive`;
     const values = [worker, inFlight, listening];

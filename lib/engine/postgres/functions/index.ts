@@ -22,6 +22,7 @@ import { finish, follow, followKeys, nextRuns } from './finish.function.js';
 import { homeLane } from './home-lane.function.js';
 import { isSettled } from './is-settled.function.js';
 import { jobIsAlive, newestRun } from './job-is-alive.function.js';
+import { queueLimits, setConcurrency } from './queue-limits.function.js';
 import { keptJobs, setRetention, shortestRetention } from './retention.function.js';
 import { reclaim } from './reclaim.function.js';
 import { lanesInUse } from './lanes-in-use.function.js';
@@ -151,6 +152,8 @@ export function functions(names: SchemaNames): string[] {
     replayDead,
     purgeDeadEvents,
     pauseQueue,
+    setConcurrency,
+    queueLimits,
     setRetention,
     setStreamSettings,
     clean,
