@@ -264,6 +264,7 @@ describe('when the module is destroyed', () => {
       return 'left';
     })();
     await app.close();
+    await until('it to end', () => ends.length > 0);
     expect(ends).toEqual(['complete']);
     expect(await looped).toBe('left');
     const late = watch(service.observe(stream));

@@ -7,7 +7,7 @@ import { consume, maintain, meddle, produce, promote, type Race } from './race.j
 import { Random } from './random.js';
 
 const engine = testEngine();
-const RACE = Number(process.env['MODEL_RACE'] ?? 15_000);
+const RACE = Number(process.env['MODEL_RACE'] ?? 8_000);
 const SEED = Number(process.env['MODEL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const STATES = ['waiting', 'delayed', 'active'] as const;
 

@@ -2,8 +2,8 @@ import { expect, inject, it } from 'vitest';
 import { generate, play } from './runner.js';
 import { shrink } from './shrink.js';
 
-const RUNS = 4;
-const STEPS = Number(process.env['MODEL_STEPS'] ?? 500);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 3);
+const STEPS = Number(process.env['MODEL_STEPS'] ?? 350);
 const SEED = Number(process.env['MODEL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** For making a failure small, ms. */
 const SHRINKING = Number(process.env['MODEL_SHRINK'] ?? 120_000);

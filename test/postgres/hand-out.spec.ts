@@ -5,6 +5,8 @@ import { aWhile } from '../support/signals.js';
 const engine = testEngine();
 const PRODUCERS = 12;
 const CLAIMERS = 6;
+/** How long transactions race with claims: ms. */
+const RACE = Number(process.env['HAND_OUT_RACE'] ?? 10_000);
 
 class Race {
   readonly committed = new Set<string>();
@@ -99,16 +101,20 @@ class Race {
 
 const NOTHING_WRONG = { twice: [], missing: [], rolledBack: [], neverAdded: [] };
 
-it('hands every committed job out once, and no rolled-back one, whatever transactions do for 20 s', async () => {
-  const race = new Race(await engine.queue(), () => ({}));
-  await race.run(20_000);
-  console.log(
-    `race: ${race.committed.size} committed, ${race.handedOut.size} handed out, ${race.rolledBack.size} undone`,
-  );
-  expect(race.verdict()).toEqual(NOTHING_WRONG);
-  expect(race.committed.size).toBeGreaterThan(1000);
-  expect(race.rolledBack.size).toBeGreaterThan(100);
-}, 60_000);
+it(
+  'hands every committed job out once, and no rolled-back one, whatever transactions do meanwhile',
+  async () => {
+    const race = new Race(await engine.queue(), () => ({}));
+    await race.run(RACE);
+    console.log(
+      `race: ${race.committed.size} committed, ${race.handedOut.size} handed out, ${race.rolledBack.size} undone`,
+    );
+    expect(race.verdict()).toEqual(NOTHING_WRONG);
+    expect(race.committed.size).toBeGreaterThan(500);
+    expect(race.rolledBack.size).toBeGreaterThan(50);
+  },
+  RACE + 60_000,
+);
 
 it('does so over several lanes and segments, beside a bulk import that stays uncommitted', async () => {
   const queue = await engine.queue();
@@ -120,7 +126,7 @@ it('does so over several lanes and segments, beside a bulk import that stays unc
     () => void engine.switchRing(['entry', 'lease', 'result'][++turn % 3]!, (turn >> 1) % 3),
     50,
   );
-  await race.run(8_000);
+  await race.run(RACE / 2);
   clearInterval(rotation);
   console.log(
     `race: ${race.committed.size} committed, ${race.handedOut.size} handed out, ${race.rolledBack.size} undone`,
