@@ -12,6 +12,7 @@ export type {
   RegisterQueueAsyncOptions,
   RegisterQueueOptions,
 } from './interfaces/register-queue.interface.js';
+export type { CarryOptions } from './interfaces/carry-options.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
 
 // producing

@@ -13,7 +13,7 @@ import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
-import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
+import { CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 import { StreamClient } from './streams/stream-client.js';
 import { getStreamClientToken } from './utils/get-stream-client-token.js';
 
@@ -28,6 +28,7 @@ import { getStreamClientToken } from './utils/get-stream-client-token.js';
   providers: CORE_PROVIDERS,
   exports: [
     PG_QUEUE_OPTIONS,
+    CARRIED_CONTEXT,
     PgConnection,
     QueueIds,
     Notifier,

@@ -7,6 +7,8 @@ import { QueueIds } from './engine/postgres/queue-ids.js';
 import { PostgresBatchEngine } from './engine/postgres/streams/postgres-batch.engine.js';
 import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
+import { CarriedContext } from './context/carried-context.js';
+import { refuseOptions } from './errors/invalid-options.error.js';
 import type { JobEngine } from './engine/job-engine.interface.js';
 import type { StreamEngine } from './engine/stream-engine.interface.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
@@ -22,7 +24,7 @@ import { SILENT } from './utils/log.js';
 import { sendToPgque } from './streams/send-to-pgque.js';
 import { StreamClient } from './streams/stream-client.js';
 import { getStreamClientToken } from './utils/get-stream-client-token.js';
-import { PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
+import { CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
 export const CORE_PROVIDERS: Provider[] = [
@@ -82,10 +84,21 @@ export const CORE_PROVIDERS: Provider[] = [
     inject: [PG_QUEUE_OPTIONS],
   },
   {
+    provide: CARRIED_CONTEXT,
+    useFactory: async (options: ResolvedModuleOptions) =>
+      CarriedContext.load(options.carry, options, refuseOptions('PgQueueModule.forRoot()')),
+    inject: [PG_QUEUE_OPTIONS],
+  },
+  {
     provide: QueueService,
-    useFactory: (engine: JobEngine, appender: JobAppender, registry: QueueRegistry, limits: ResolvedModuleOptions) =>
-      new QueueService({ engine, appender, registry, limits }),
-    inject: [PostgresJobEngine, JobAppender, QueueRegistry, PG_QUEUE_OPTIONS],
+    useFactory: (
+      engine: JobEngine,
+      appender: JobAppender,
+      registry: QueueRegistry,
+      limits: ResolvedModuleOptions,
+      carried: CarriedContext | undefined,
+    ) => new QueueService({ engine, appender, registry, limits, carried }),
+    inject: [PostgresJobEngine, JobAppender, QueueRegistry, PG_QUEUE_OPTIONS, CARRIED_CONTEXT],
   },
   {
     provide: STREAM_IDS,

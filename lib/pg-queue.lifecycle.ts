@@ -5,6 +5,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { CarriedContext } from './context/carried-context.js';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
@@ -21,7 +22,7 @@ import type { ProcessorDefinition } from './runtime/processor-definition.js';
 import type { StreamConsumerDefinition } from './runtime/streams/stream-consumer-definition.js';
 import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
-import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { CARRIED_CONTEXT, PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 /**
  * What runs the handlers, on Nest's lifecycle: looks at the processors in `onModuleInit`, starts in
@@ -43,6 +44,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #stats: StatsEngine;
   readonly #jobs: JobControlEngine;
   readonly #registry: QueueRegistry;
+  readonly #carried: CarriedContext | undefined;
   #definitions: readonly ProcessorDefinition[] = [];
   #consumers: readonly StreamConsumerDefinition[] = [];
   #running = false;
@@ -57,6 +59,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     jobs: PostgresJobEngine,
     registry: QueueRegistry,
     streamEngine: PostgresStreamEngine,
+    @Inject(CARRIED_CONTEXT) carried: CarriedContext | undefined,
     @Inject(PG_QUEUE_OPTIONS) { processing, streams }: Pick<ResolvedModuleOptions, 'processing' | 'streams'>,
   ) {
     this.#explorer = explorer;
@@ -64,6 +67,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#connection = connection;
     this.#runtime = runtime;
     this.#pgque = pgque;
+    this.#carried = carried;
     this.#processing = processing;
     this.#stats = new PostgresStatsEngine(connection);
     this.#jobs = jobs;
@@ -79,7 +83,8 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
 
   async onModuleInit(): Promise<void> {
     await this.#orClose(async () => {
-      this.#definitions = this.#explorer.explore();
+      const found = this.#explorer.explore();
+      this.#definitions = this.#carried === undefined ? found : found.map((one) => this.#carried!.into(one));
       this.#consumers = this.#consumerExplorer.explore();
     });
   }

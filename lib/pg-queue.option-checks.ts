@@ -1,10 +1,13 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { LoggerService } from '@nestjs/common';
 import type { ClientConfig, Pool } from 'pg';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { isPgPool } from './transactions/pg.transaction.js';
+import type { CarryOptions } from './interfaces/carry-options.interface.js';
 import type { ResolvedPgqueOptions } from './interfaces/pgque-options.interface.js';
-import { bool, integer, oneOf, timer } from './utils/checks.js';
+import { bool, integer, oneOf, plainText, timer } from './utils/checks.js';
 import { describeValue } from './utils/describe-value.js';
+import { memberPath } from './utils/member-path.js';
 import { schemaNameProblem } from './utils/schema-name.js';
 import { type Check, readShape, type Shape } from './utils/shape.js';
 
@@ -58,6 +61,26 @@ const pgque: Check<ResolvedPgqueOptions> = (value, path, refuse) => ({
   ...readShape(value, path, PGQUE_OPTIONS, refuse),
 });
 
+const clsKeys: Check<readonly string[]> = (value, path, refuse) =>
+  Array.isArray(value)
+    ? value.map((key, i) => plainText(key, `${path}[${i}]`, refuse))
+    : refuse(path, `must be an array of keys, not ${describeValue(value)}`);
+
+const stores: Check<NonNullable<CarryOptions['stores']>> = (value, path, refuse) => {
+  if (typeof value !== 'object' || value === null) {
+    return refuse(path, `must be an object of AsyncLocalStorages by name, not ${describeValue(value)}`);
+  }
+  const read = Object.entries(value).map(([name, store]: [string, unknown]) => {
+    const isStore = typeof store === 'object' && store !== null && 'getStore' in store && 'run' in store;
+    if (!isStore) return refuse(memberPath(path, name), `must be an AsyncLocalStorage, not ${describeValue(store)}`);
+    return [name, store as AsyncLocalStorage<unknown>];
+  });
+  return Object.fromEntries(read) as NonNullable<CarryOptions['stores']>;
+};
+
+const carry: Check<CarryOptions> = (value, path, refuse) =>
+  readShape<Required<CarryOptions>>(value, path, { cls: clsKeys, stores }, refuse);
+
 /** The options of the module itself; those for jobs, workers and streams have tables of their own. */
 export const CHECKED_OPTIONS: Shape<
   Omit<ResolvedModuleOptions, 'defaultJobOptions' | 'worker' | 'processors' | 'streams'>
@@ -72,6 +95,7 @@ export const CHECKED_OPTIONS: Shape<
   processing: bool,
   maintenance: bool,
   pgque,
+  carry,
   maxDataBytes: integer(1, 268_435_456),
   maxDataDepth: integer(1, 1000),
   logger,

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import type { JobControlEngine } from './job-control-engine.interface.js';
+import type { CarriedValues } from '../interfaces/carried-values.interface.js';
 import type { ResolvedBackoff } from '../interfaces/backoff.interface.js';
 
 /** What a job brings besides its data: checked, defaults applied, durations in milliseconds. */
@@ -13,6 +14,8 @@ export interface ResolvedJobOptions {
   readonly runAt?: string;
   readonly uniqueKey?: string;
   readonly jobId?: string;
+  /** What is around its handler as it was around `add()`. */
+  readonly carried?: CarriedValues;
 }
 
 /** A job that was checked and is ready to be written. */

@@ -1,5 +1,6 @@
 import type { ConfigurableModuleAsyncOptions, LoggerService } from '@nestjs/common';
 import type { ClientConfig, Pool, PoolConfig } from 'pg';
+import type { CarryOptions } from './carry-options.interface.js';
 import type { Duration } from './duration.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
 import type { StreamOptions } from './stream-retention.interface.js';
@@ -39,6 +40,8 @@ export interface PgQueueModuleOptions {
   maintenance?: boolean;
   /** For consumers with `engine: 'pgque'`. */
   pgque?: PgqueOptions;
+  /** What of the context around `add()` is around the handler: keys of `nestjs-cls`, stores of `AsyncLocalStorage`. Default: nothing. */
+  carry?: CarryOptions;
   /** Bytes of a job's data or result as UTF-8 JSON. Default 1 MiB. */
   maxDataBytes?: number;
   /** Levels of nesting in a job's data or result. Default 100. */

@@ -3,6 +3,7 @@ import type { ClientConfig, Pool, PoolConfig } from 'pg';
 import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { StreamSettings } from '../engine/stream-engine.interface.js';
 import type { PgQueueModuleOptions } from './module-options.interface.js';
+import type { CarryOptions } from './carry-options.interface.js';
 import type { ResolvedPgqueOptions } from './pgque-options.interface.js';
 import type { ResolvedWorkerOptions } from './worker-options.interface.js';
 
@@ -28,6 +29,7 @@ export interface ResolvedModuleOptions {
   readonly processing: boolean;
   readonly maintenance: boolean;
   readonly pgque: ResolvedPgqueOptions;
+  readonly carry?: CarryOptions;
   readonly maxDataBytes: number;
   readonly maxDataDepth: number;
   readonly logger: LoggerService | false;

@@ -24,7 +24,7 @@ const DEFAULT_JOB_OPTIONS: Shape<Pick<ResolvedJobOptions, 'attempts' | 'backoff'
   timeout: timer,
 };
 
-const JOB_OPTIONS: Shape<ResolvedJobOptions> = {
+const JOB_OPTIONS: Shape<Omit<ResolvedJobOptions, 'carried'>> = {
   ...DEFAULT_JOB_OPTIONS,
   delay: duration,
   runAt,
@@ -33,7 +33,10 @@ const JOB_OPTIONS: Shape<ResolvedJobOptions> = {
 };
 
 // checked where it is used: what it is, is the transaction adapters' to say
-const ADD_OPTIONS: Shape<ResolvedJobOptions & { tx: unknown }> = { ...JOB_OPTIONS, tx: (value) => value };
+const ADD_OPTIONS: Shape<Omit<ResolvedJobOptions, 'carried'> & { tx: unknown }> = {
+  ...JOB_OPTIONS,
+  tx: (value) => value,
+};
 
 /** The defaults of a module or queue over those before them; frozen, and the same object when nothing is added. */
 export function resolveDefaultJobOptions(

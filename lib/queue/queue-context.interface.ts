@@ -1,4 +1,5 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
+import type { CarriedValues } from '../interfaces/carried-values.interface.js';
 import type { DataLimits } from './job-data.js';
 import type { JobAppender } from './job-appender.js';
 import type { QueueRegistry } from './queue.registry.js';
@@ -9,4 +10,6 @@ export interface QueueContext {
   readonly appender: JobAppender;
   readonly registry: QueueRegistry;
   readonly limits: DataLimits;
+  /** Where jobs take something along from around `add()`. */
+  readonly carried?: { capture(): CarriedValues | undefined } | undefined;
 }

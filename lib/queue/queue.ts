@@ -1,4 +1,4 @@
-import type { JobRecord } from '../engine/job-engine.interface.js';
+import type { JobDraft, JobRecord, ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options.interface.js';
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
 import type { Duration } from '../interfaces/duration.interface.js';
@@ -34,7 +34,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
    */
   async add(name: Name, data: Data, options?: JobOptions): Promise<Job<Data, Result, Name>> {
     const { appender, engine, limits, registry } = this.#context;
-    const draft = createDraft(name, data, options, registry.defaultsFor(this.name), limits);
+    const draft = this.#carrying([createDraft(name, data, options, registry.defaultsFor(this.name), limits)])[0]!;
     const added =
       options?.tx === undefined
         ? await appender.add(this.name, draft)
@@ -51,7 +51,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     const { appender, engine, limits, registry } = this.#context;
     const { tx } = checkBulkOptions(options);
     const executor = tx === undefined ? undefined : toExecutor(tx);
-    const drafts = createDrafts(jobs, registry.defaultsFor(this.name), limits);
+    const drafts = this.#carrying(createDrafts(jobs, registry.defaultsFor(this.name), limits));
     if (drafts.length === 0) return [];
     const added = await appender.addBulk(this.name, drafts, executor);
     return added.map((one, i) => new Job(this.name, engine, addedJobSource(drafts[i]!, one), limits));
@@ -152,6 +152,19 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
       most,
       oneOf('completed', 'failed')(state, 'state', refuseJob),
     );
+  }
+
+  /** With what is around this call, where something of that is to be carried. */
+  #carrying(drafts: readonly JobDraft[]): readonly JobDraft[] {
+    const carried = this.#context.carried?.capture();
+    if (carried === undefined) return drafts;
+    // jobs of one bulk mostly share their options, and are grouped by that
+    const withIt = new Map<ResolvedJobOptions, ResolvedJobOptions>();
+    return drafts.map((draft) => {
+      const options = withIt.get(draft.options) ?? { ...draft.options, carried };
+      withIt.set(draft.options, options);
+      return { ...draft, options };
+    });
   }
 
   #job(record: JobRecord): Job<Data, Result, Name> {

@@ -1,5 +1,8 @@
 /** Injects the checked module options (`ResolvedModuleOptions`). */
 export const PG_QUEUE_OPTIONS = Symbol('PG_QUEUE_OPTIONS');
 
+/** Injects what jobs take along (`CarriedContext`), or undefined. */
+export const CARRIED_CONTEXT = Symbol('CARRIED_CONTEXT');
+
 /** Injects the ids of streams (`QueueIds`); the class itself as a token injects those of queues. */
 export const STREAM_IDS = Symbol('STREAM_IDS');

@@ -23,6 +23,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'engine',
       'engine/postgres',
       'engine/pgque',
+      'context',
       'decorators',
       'discovery',
       'queue',
@@ -32,6 +33,8 @@ const RULES: Readonly<Record<string, Rule>> = {
       ...SHARED,
     ],
   },
+  // what it wraps are handlers, of which it knows the type
+  context: { from: SHARED, types: ['runtime'], never: NEST_FREE },
   discovery: { from: ['decorators', ...SHARED], types: ['runtime', 'queue', 'engine'], never: /^pg$/ },
   decorators: { from: SHARED, types: ['queue'], never: /^(pg|@nestjs\/core)$/ },
   queue: { from: ['engine', 'transactions', ...SHARED], never: NEST_FREE },
