@@ -20,11 +20,12 @@ import { QueueService } from './queue/queue.service.js';
 import { EventAppender } from './streams/event-appender.js';
 import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
+import { AmbientTransaction } from './transactions/ambient-transaction.js';
 import { SILENT } from './utils/log.js';
 import { sendToPgque } from './streams/send-to-pgque.js';
 import { StreamClient } from './streams/stream-client.js';
 import { getStreamClientToken } from './utils/get-stream-client-token.js';
-import { CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
+import { AMBIENT_TRANSACTION, CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
 export const CORE_PROVIDERS: Provider[] = [
@@ -83,6 +84,7 @@ export const CORE_PROVIDERS: Provider[] = [
     useFactory: ({ defaultJobOptions }: ResolvedModuleOptions) => new QueueRegistry(defaultJobOptions),
     inject: [PG_QUEUE_OPTIONS],
   },
+  { provide: AMBIENT_TRANSACTION, useFactory: () => new AmbientTransaction() },
   {
     provide: CARRIED_CONTEXT,
     useFactory: async (options: ResolvedModuleOptions) =>
@@ -96,9 +98,10 @@ export const CORE_PROVIDERS: Provider[] = [
       appender: JobAppender,
       registry: QueueRegistry,
       limits: ResolvedModuleOptions,
+      ambient: AmbientTransaction,
       carried: CarriedContext | undefined,
-    ) => new QueueService({ engine, appender, registry, limits, carried }),
-    inject: [PostgresJobEngine, JobAppender, QueueRegistry, PG_QUEUE_OPTIONS, CARRIED_CONTEXT],
+    ) => new QueueService({ engine, appender, registry, limits, ambient, carried }),
+    inject: [PostgresJobEngine, JobAppender, QueueRegistry, PG_QUEUE_OPTIONS, AMBIENT_TRANSACTION, CARRIED_CONTEXT],
   },
   {
     provide: STREAM_IDS,
@@ -128,8 +131,22 @@ export const CORE_PROVIDERS: Provider[] = [
   },
   {
     provide: StreamService,
-    useFactory: (engine: StreamEngine, appender: EventAppender, tails: StreamTails, limits: ResolvedModuleOptions) =>
-      new StreamService({ engine, appender, tails, limits }),
-    inject: [PostgresStreamEngine, EventAppender, StreamTails, PG_QUEUE_OPTIONS],
+    useFactory: (
+      engine: StreamEngine,
+      appender: EventAppender,
+      tails: StreamTails,
+      options: ResolvedModuleOptions,
+      ambient: AmbientTransaction,
+    ) =>
+      new StreamService({
+        engine,
+        appender,
+        tails,
+        limits: options,
+        ambient,
+        transactionFor: (stream) =>
+          (Object.hasOwn(options.streams, stream) ? options.streams[stream]!.transaction : undefined) ?? 'auto',
+      }),
+    inject: [PostgresStreamEngine, EventAppender, StreamTails, PG_QUEUE_OPTIONS, AMBIENT_TRANSACTION],
   },
 ];

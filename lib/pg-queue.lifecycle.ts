@@ -6,6 +6,8 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { CarriedContext } from './context/carried-context.js';
+import { HandlerTransactions } from './context/handler-transactions.js';
+import { refuseSmallPool } from './context/refuse-small-pool.js';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
@@ -20,9 +22,10 @@ import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import type { ProcessorDefinition } from './runtime/processor-definition.js';
 import type { StreamConsumerDefinition } from './runtime/streams/stream-consumer-definition.js';
+import type { AmbientTransaction } from './transactions/ambient-transaction.js';
 import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
-import { CARRIED_CONTEXT, PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { AMBIENT_TRANSACTION, CARRIED_CONTEXT, PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 /**
  * What runs the handlers, on Nest's lifecycle: looks at the processors in `onModuleInit`, starts in
@@ -45,6 +48,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   readonly #jobs: JobControlEngine;
   readonly #registry: QueueRegistry;
   readonly #carried: CarriedContext | undefined;
+  readonly #ambient: AmbientTransaction;
   #definitions: readonly ProcessorDefinition[] = [];
   #consumers: readonly StreamConsumerDefinition[] = [];
   #running = false;
@@ -59,6 +63,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     jobs: PostgresJobEngine,
     registry: QueueRegistry,
     streamEngine: PostgresStreamEngine,
+    @Inject(AMBIENT_TRANSACTION) ambient: AmbientTransaction,
     @Inject(CARRIED_CONTEXT) carried: CarriedContext | undefined,
     @Inject(PG_QUEUE_OPTIONS) { processing, streams }: Pick<ResolvedModuleOptions, 'processing' | 'streams'>,
   ) {
@@ -68,6 +73,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
     this.#runtime = runtime;
     this.#pgque = pgque;
     this.#carried = carried;
+    this.#ambient = ambient;
     this.#processing = processing;
     this.#stats = new PostgresStatsEngine(connection);
     this.#jobs = jobs;
@@ -84,7 +90,12 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   async onModuleInit(): Promise<void> {
     await this.#orClose(async () => {
       const found = this.#explorer.explore();
-      this.#definitions = this.#carried === undefined ? found : found.map((one) => this.#carried!.into(one));
+      if (this.#processing && this.#ambient.host === undefined) refuseSmallPool(found, this.#connection.poolSize);
+      const transactions = new HandlerTransactions({
+        ambient: this.#ambient,
+        transaction: async (work) => this.#connection.longTransaction(work),
+      });
+      this.#definitions = found.map((one) => transactions.into(one)).map((one) => this.#carried?.into(one) ?? one);
       this.#consumers = this.#consumerExplorer.explore();
     });
   }
@@ -92,7 +103,7 @@ export class PgQueueRuntime implements OnModuleInit, OnApplicationBootstrap, OnM
   async onApplicationBootstrap(): Promise<void> {
     await this.#orClose(async () => {
       for (const [queue, retention] of this.#registry.retentions) await this.#jobs.setRetention(queue, retention);
-      for (const [stream, settings] of Object.entries(this.#streamSettings)) {
+      for (const [stream, { transaction: _, ...settings }] of Object.entries(this.#streamSettings)) {
         await this.#streams.configure(stream, settings);
       }
       if (this.#processing) await this.start();

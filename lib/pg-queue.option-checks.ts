@@ -96,6 +96,7 @@ export const CHECKED_OPTIONS: Shape<
   maintenance: bool,
   pgque,
   carry,
+  transactionHost: (value, path, refuse) => (value === false ? false : plainText(value, path, refuse)),
   maxDataBytes: integer(1, 268_435_456),
   maxDataDepth: integer(1, 1000),
   logger,

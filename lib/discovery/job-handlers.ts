@@ -3,9 +3,10 @@ import type { ProcessMetadata } from '../decorators/metadata.js';
 import { DuplicateHandlerError } from '../errors/duplicate-handler.error.js';
 import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
+import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import type { ActiveJob } from '../queue/active-job.js';
 import type { JobHandler } from '../runtime/processor-definition.js';
-import { text, timer } from '../utils/checks.js';
+import { bool, text, timer } from '../utils/checks.js';
 import { readShape, type Refuse, type Shape } from '../utils/shape.js';
 import type { DecoratedMethod } from './decorated-methods.js';
 
@@ -18,10 +19,11 @@ export interface JobHandlers {
 interface ReadProcessOptions {
   name: string;
   timeout: number;
+  transactional: boolean;
 }
 
 const CATCH_ALL = '*';
-const PROCESS_OPTIONS: Shape<ReadProcessOptions> = { name: text, timeout: timer };
+const PROCESS_OPTIONS: Shape<ReadProcessOptions> = { name: text, timeout: timer, transactional: bool };
 
 /**
  * Binds the handlers of one class.
@@ -44,8 +46,8 @@ export function bindHandlers(
   }
   const handlers = new Map<string, JobHandler>();
   for (const { method, metadata } of methods) {
-    const { name = CATCH_ALL, timeout } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
-    const handler = bindHandler(`${label}.${method}`, instance, method, timeout);
+    const { name = CATCH_ALL, ...options } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
+    const handler = bindHandler(`${label}.${method}`, instance, method, options);
     const earlier = handlers.get(name);
     if (earlier !== undefined) {
       throw new DuplicateHandlerError(
@@ -78,12 +80,18 @@ function bindWorkerHost(label: string, host: WorkerHost, methods: readonly Decor
       `${label}.${other.method}: @Process() in a class that extends WorkerHost, whose process() takes every job: use one of the two`,
     );
   }
-  return bindHandler(`${label}.process`, host, 'process', undefined);
+  return bindHandler(`${label}.process`, host, 'process', {});
 }
 
-function bindHandler(label: string, instance: object, method: string, timeout: number | undefined): JobHandler {
-  const target = instance as Record<string, (job: ActiveJob) => unknown>;
+function bindHandler(
+  label: string,
+  instance: object,
+  method: string,
+  options: Omit<Partial<ReadProcessOptions>, 'name'>,
+): JobHandler {
+  const target = instance as Record<string, (job: ActiveJob, client?: SqlExecutor) => unknown>;
   // no bind() and no rest arguments: this runs once per job
-  const run: JobHandler['run'] = (job) => target[method]!(job);
-  return timeout === undefined ? { label, run } : { label, run, timeout };
+  const run: JobHandler['run'] =
+    options.transactional === true ? (job, _, client) => target[method]!(job, client) : (job) => target[method]!(job);
+  return { label, run, ...options };
 }

@@ -31,6 +31,11 @@ export interface PgQueueModuleOptions {
   processors?: Record<string, WorkerOptions>;
   /** Per stream of the module's own: how long it keeps its events. Stored with the stream by each process that starts and says it. */
   streams?: Record<string, StreamOptions>;
+  /**
+   * Which transactions `add()` and `publish()` join, and transactional handlers run in, where the application has
+   * `@nestjs-cls/transactional`: those of the host with this connection name. Default: of the one without a name. `false`: none.
+   */
+  transactionHost?: string | false;
   /** Whether this process runs handlers. Default `true`; `false` in a producer-only (API) instance. */
   processing?: boolean;
   /**

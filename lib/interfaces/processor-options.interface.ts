@@ -12,4 +12,10 @@ export interface ProcessOptions {
   name?: string;
   /** For jobs that bring no timeout of their own. Default: none. */
   timeout?: Duration;
+  /**
+   * Runs the handler in a transaction of its own, and completes the job in its commit: effects in the database happen exactly once.
+   * With `@nestjs-cls/transactional` it is one of the application's; otherwise its client is the handler's second argument.
+   * Default `false`.
+   */
+  transactional?: boolean;
 }

@@ -1,5 +1,6 @@
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from './duration.interface.js';
+import type { TransactionMode } from './transaction.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
 
 /** Finished jobs stay at least `age`, or less where there are more than about `count` of them. They go by segments of the log, so both are approximate. */
@@ -15,6 +16,11 @@ export interface RegisterQueueOptions {
   defaultJobOptions?: DefaultJobOptions;
   /** How long finished jobs stay: completed ones an hour by default, failed (dead) ones 14 days. */
   retention?: { completed?: KeepJobs; failed?: KeepJobs };
+  /**
+   * Whether `add()` joins the transaction that is open around it, of a transactional handler or of `@nestjs-cls/transactional`.
+   * Default `auto`: if there is one; `required` throws outside of one.
+   */
+  transaction?: TransactionMode;
 }
 
 /** What a `registerQueueAsync()` factory returns. */

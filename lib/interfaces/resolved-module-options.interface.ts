@@ -4,6 +4,7 @@ import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { StreamSettings } from '../engine/stream-engine.interface.js';
 import type { PgQueueModuleOptions } from './module-options.interface.js';
 import type { CarryOptions } from './carry-options.interface.js';
+import type { TransactionMode } from './transaction.interface.js';
 import type { ResolvedPgqueOptions } from './pgque-options.interface.js';
 import type { ResolvedWorkerOptions } from './worker-options.interface.js';
 
@@ -25,7 +26,9 @@ export interface ResolvedModuleOptions {
   /** By queue: what was said, checked. */
   readonly processors: Readonly<Record<string, Partial<ResolvedWorkerOptions>>>;
   /** By stream: what was said, checked. */
-  readonly streams: Readonly<Record<string, StreamSettings>>;
+  readonly streams: Readonly<Record<string, StreamSettings & { readonly transaction?: TransactionMode }>>;
+  /** The name of the transaction host to follow; undefined: the one without a name. */
+  readonly transactionHost?: string | false;
   readonly processing: boolean;
   readonly maintenance: boolean;
   readonly pgque: ResolvedPgqueOptions;

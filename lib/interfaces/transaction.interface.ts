@@ -5,3 +5,6 @@ export interface SqlExecutor {
 
 /** What `tx` accepts: the connected `pg` client on which the transaction was begun. A pool is refused: it would commit at once. */
 export type TransactionHandle = SqlExecutor;
+
+/** Whether a call joins the transaction that is open around it; `required`: and throws outside of one. */
+export type TransactionMode = 'auto' | 'required' | 'never';

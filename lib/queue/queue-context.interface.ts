@@ -1,5 +1,6 @@
 import type { JobEngine } from '../engine/job-engine.interface.js';
 import type { CarriedValues } from '../interfaces/carried-values.interface.js';
+import type { AmbientTransaction } from '../transactions/ambient-transaction.js';
 import type { DataLimits } from './job-data.js';
 import type { JobAppender } from './job-appender.js';
 import type { QueueRegistry } from './queue.registry.js';
@@ -10,6 +11,7 @@ export interface QueueContext {
   readonly appender: JobAppender;
   readonly registry: QueueRegistry;
   readonly limits: DataLimits;
+  readonly ambient: AmbientTransaction;
   /** Where jobs take something along from around `add()`. */
   readonly carried?: { capture(): CarriedValues | undefined } | undefined;
 }

@@ -2,9 +2,9 @@ import type { JobDraft, JobRecord, ResolvedJobOptions } from '../engine/job-engi
 import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options.interface.js';
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
 import type { Duration } from '../interfaces/duration.interface.js';
+import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import { bool, duration, integer, oneOf, plainText } from '../utils/checks.js';
-import { toExecutor } from '../transactions/to-executor.js';
 import { addedJobSource } from './added-job-source.js';
 import { createDraft, createDrafts } from './job-draft.js';
 import { checkBulkOptions, checkId, checkRange, checkRetryFilter, checkStates } from './queue-arguments.js';
@@ -28,17 +28,19 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
   }
 
   /**
-   * Adds a job. Resolves when it is durable; with `tx` when it is written, and it exists when that commits.
+   * Adds a job. Resolves when it is durable; with `tx`, and inside a transaction that it joins, when it is written: it exists
+   * when that commits.
    *
    * @throws InvalidJobError, InvalidTransactionError, DatabaseUnavailableError
    */
   async add(name: Name, data: Data, options?: JobOptions): Promise<Job<Data, Result, Name>> {
     const { appender, engine, limits, registry } = this.#context;
     const draft = this.#carrying([createDraft(name, data, options, registry.defaultsFor(this.name), limits)])[0]!;
+    const executor = this.#executor(options?.tx);
     const added =
-      options?.tx === undefined
+      executor === undefined
         ? await appender.add(this.name, draft)
-        : (await appender.addBulk(this.name, [draft], toExecutor(options.tx)))[0]!;
+        : (await appender.addBulk(this.name, [draft], executor))[0]!;
     return new Job(this.name, engine, addedJobSource(draft, added), limits);
   }
 
@@ -50,7 +52,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
   async addBulk(jobs: readonly BulkJob<Data, Name>[], options?: BulkOptions): Promise<Job<Data, Result, Name>[]> {
     const { appender, engine, limits, registry } = this.#context;
     const { tx } = checkBulkOptions(options);
-    const executor = tx === undefined ? undefined : toExecutor(tx);
+    const executor = this.#executor(tx);
     const drafts = this.#carrying(createDrafts(jobs, registry.defaultsFor(this.name), limits));
     if (drafts.length === 0) return [];
     const added = await appender.addBulk(this.name, drafts, executor);
@@ -165,6 +167,12 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
       withIt.set(draft.options, options);
       return { ...draft, options };
     });
+  }
+
+  /** In the caller's transaction: that which is given, or is open around the call. */
+  #executor(tx: unknown): SqlExecutor | undefined {
+    const { ambient, registry } = this.#context;
+    return ambient.executorFor(tx, registry.transactionFor(this.name), `queue '${this.name}'`);
   }
 
   #job(record: JobRecord): Job<Data, Result, Name> {

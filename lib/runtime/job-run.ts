@@ -34,6 +34,8 @@ export class JobRun implements ActiveRun, JobSource {
   settled = false;
   /** Whether `completeIn()` was called: its fate is the user's transaction's. */
   completedInTransaction = false;
+  /** What it was completed with there: JSON text. */
+  completedWith: string | null = null;
   timer: NodeJS.Timeout | undefined;
   readonly result = null;
   processedOn: number | undefined;

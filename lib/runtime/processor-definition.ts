@@ -1,3 +1,4 @@
+import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import type { ActiveJob } from '../queue/active-job.js';
 import type { Job } from '../queue/job.js';
 import type { JobRun } from './job-run.js';
@@ -7,9 +8,12 @@ import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interfa
 export interface JobHandler {
   /** `Class.method`, for messages. */
   readonly label: string;
-  run(job: ActiveJob, run: JobRun): unknown;
+  /** @param client of a transactional handler: the one that its transaction is on, where that is the module's. */
+  run(job: ActiveJob, run: JobRun, client?: SqlExecutor): unknown;
   /** Milliseconds; a job's own timeout wins. */
   readonly timeout?: number;
+  /** Whether it runs in a transaction in which its job completes. */
+  readonly transactional?: boolean;
 }
 
 /** What `@OnWorkerEvent` methods of one class want to hear; each call is guarded by whoever calls. */
@@ -32,4 +36,8 @@ export interface ProcessorDefinition {
   /** Takes every name that no handler in this process takes. */
   readonly catchAll?: JobHandler;
   readonly listeners: WorkerListeners;
+}
+
+export function handlersOf({ handlers, catchAll }: ProcessorDefinition): JobHandler[] {
+  return catchAll === undefined ? [...handlers.values()] : [...handlers.values(), catchAll];
 }

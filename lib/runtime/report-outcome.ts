@@ -14,10 +14,11 @@ export function reportOutcome({ run, outcome, thrown }: Settled, refusal: Refusa
     log.warn(`Job ${run.id} was taken from this process while it ran: what it left is not written`);
     return;
   }
-  const completed = outcome.followUp === undefined || (run.completedInTransaction && refusal?.state === 'c');
-  if (completed) {
+  const inTransaction = run.completedInTransaction && refusal?.state === 'c';
+  if (outcome.followUp === undefined || inTransaction) {
     if (listeners.completed.length === 0) return;
-    tell(listeners.completed, log, run.job, outcome.output === null ? null : JSON.parse(outcome.output));
+    const output = inTransaction ? run.completedWith : outcome.output;
+    tell(listeners.completed, log, run.job, output === null ? null : JSON.parse(output));
   } else if (outcome.followUp?.error !== undefined && listeners.failed.length > 0) {
     tell(listeners.failed, log, run.job, toError(thrown));
   }

@@ -254,6 +254,7 @@ export class RunExecutor implements RunContext {
     const output = storableResult(run, result, this.#deps.limits, this.#deps.log);
     if (run.settled) throw new LeaseLostError(`Job ${run.id} is no longer this handler's: roll back`);
     run.completedInTransaction = true;
+    run.completedWith = output;
     await this.#deps.engine.completeIn(executor, this.#deps.worker(), this.#deps.queueId, {
       key,
       run: number,

@@ -1,5 +1,5 @@
 import type { JobRun } from './job-run.js';
-import type { ProcessorDefinition } from './processor-definition.js';
+import { handlersOf, type ProcessorDefinition } from './processor-definition.js';
 
 /** Jobs that take longer are not fetched ahead; of shorter ones, what will start within this time: ms. */
 const AHEAD_MS = 20;
@@ -11,6 +11,7 @@ const WEIGHT = 0.1;
 /** One processor's places for running jobs, and what was fetched for it and waits for one. */
 export class Slots {
   readonly definition: ProcessorDefinition;
+  readonly #holdsConnections: boolean;
   readonly #running = new Set<JobRun>();
   #waiting: JobRun[] = [];
   /** Where the waiting ones begin: taking the first of many must not move the others. */
@@ -24,11 +25,14 @@ export class Slots {
 
   constructor(definition: ProcessorDefinition) {
     this.definition = definition;
+    this.#holdsConnections = handlersOf(definition).some(({ transactional }) => transactional === true);
   }
 
-  /** How many run at once, at most; more may still run when it was made less. */
+  /** How many run at once, at most; more may still run when it was made less. The pool was found large enough for its own number. */
   get concurrency(): number {
-    return this.limit ?? this.definition.options.concurrency;
+    const { concurrency } = this.definition.options;
+    if (this.limit === undefined) return concurrency;
+    return this.#holdsConnections ? Math.min(this.limit, concurrency) : this.limit;
   }
 
   get running(): ReadonlySet<JobRun> {

@@ -1,3 +1,5 @@
+import type { TransactionMode } from '../interfaces/transaction.interface.js';
+import type { AmbientTransaction } from '../transactions/ambient-transaction.js';
 import type { StreamEngine } from '../engine/stream-engine.interface.js';
 import type { DataLimits } from '../utils/json-inspection.js';
 import type { EventAppender } from './event-appender.js';
@@ -9,4 +11,6 @@ export interface StreamServiceContext {
   readonly appender: EventAppender;
   readonly tails: StreamTails;
   readonly limits: DataLimits;
+  readonly ambient: AmbientTransaction;
+  transactionFor(stream: string): TransactionMode;
 }

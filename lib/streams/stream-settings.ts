@@ -1,8 +1,14 @@
 import type { StreamSettings } from '../engine/stream-engine.interface.js';
-import { duration } from '../utils/checks.js';
+import type { TransactionMode } from '../interfaces/transaction.interface.js';
+import { duration, oneOf } from '../utils/checks.js';
 import { describeValue } from '../utils/describe-value.js';
 import { memberPath } from '../utils/member-path.js';
 import { type Check, readShape, type Shape } from '../utils/shape.js';
+
+/** Of a stream: what is stored with it, and whether what is published joins the transaction around it. */
+export interface ResolvedStreamOptions extends StreamSettings {
+  readonly transaction?: TransactionMode;
+}
 
 type Behind = NonNullable<StreamSettings['behind']>;
 
@@ -24,8 +30,12 @@ const behind: Check<Behind> = (value, path, refuse) => {
     : { dropAfter };
 };
 
-const SETTINGS: Shape<Required<StreamSettings>> = { retention: duration, behind };
+const SETTINGS: Shape<Required<ResolvedStreamOptions>> = {
+  retention: duration,
+  behind,
+  transaction: oneOf('auto', 'required', 'never'),
+};
 
-/** What a stream keeps, in milliseconds; what is not said stays as it is. */
-export const resolveStreamSettings: Check<StreamSettings> = (value, path, refuse) =>
+/** What a stream keeps, in milliseconds, where what is not said stays as it is; and what is this process's affair. */
+export const resolveStreamSettings: Check<ResolvedStreamOptions> = (value, path, refuse) =>
   readShape(value, path, SETTINGS, refuse);

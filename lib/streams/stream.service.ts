@@ -1,6 +1,6 @@
 import type { NewStreamEvent, StreamEvent } from '../interfaces/stream-event.interface.js';
 import type { ObserveOptions, PublishOptions, ReadOptions } from '../interfaces/stream-options.interface.js';
-import { toExecutor } from '../transactions/to-executor.js';
+import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import { createEventDraft, createEventDrafts } from './event-draft.js';
 import { toStreamEvent } from './stored-event.js';
 import { checkGroup, checkPublishOptions, checkReadOptions, checkSeek, checkStream } from './stream-arguments.js';
@@ -33,8 +33,7 @@ export class StreamService {
   async publish<Data>(stream: string, event: NewStreamEvent<Data>, options?: PublishOptions): Promise<string> {
     const { appender, limits } = this.#context;
     const name = checkStream(stream);
-    const { tx } = checkPublishOptions(options);
-    const executor = tx === undefined ? undefined : toExecutor(tx);
+    const executor = this.#executor(name, checkPublishOptions(options).tx);
     const draft = createEventDraft(event, limits);
     return executor === undefined
       ? appender.publish(name, draft)
@@ -49,8 +48,7 @@ export class StreamService {
   async publishBulk(stream: string, events: readonly NewStreamEvent[], options?: PublishOptions): Promise<string[]> {
     const { appender, limits } = this.#context;
     const name = checkStream(stream);
-    const { tx } = checkPublishOptions(options);
-    const executor = tx === undefined ? undefined : toExecutor(tx);
+    const executor = this.#executor(name, checkPublishOptions(options).tx);
     const drafts = createEventDrafts(events, limits);
     return drafts.length === 0 ? [] : appender.publishBulk(name, drafts, executor);
   }
@@ -100,5 +98,11 @@ export class StreamService {
   async seek(stream: string, group: string, to: 'start' | 'end' | Date | (string & {})): Promise<void> {
     const { engine } = this.#context;
     await engine.seek(checkStream(stream), checkGroup(group), checkSeek(to, engine));
+  }
+
+  /** In the caller's transaction: that which is given, or is open around the call. */
+  #executor(stream: string, tx: unknown): SqlExecutor | undefined {
+    const mode = this.#context.transactionFor(stream);
+    return this.#context.ambient.executorFor(tx, mode, `stream '${stream}'`);
   }
 }

@@ -44,14 +44,14 @@ export async function begun(of: Type, jobs = 1): Promise<void> {
 /** A processor class that takes every job of a queue, or those of one name, with one function. */
 export function processor(
   queue: string,
-  handle: (job: ActiveJob) => unknown,
+  handle: (job: ActiveJob, ...more: never[]) => unknown,
   worker?: WorkerOptions,
   process?: ProcessOptions | string,
 ): Type {
   class TestProcessor {
-    handle(job: ActiveJob): unknown {
+    handle(job: ActiveJob, ...more: never[]): unknown {
       begins.set(TestProcessor, (begins.get(TestProcessor) ?? 0) + 1);
-      return handle(job);
+      return handle(job, ...more);
     }
   }
   const { prototype } = TestProcessor;

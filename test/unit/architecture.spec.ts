@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   // what it wraps are handlers, of which it knows the type
-  context: { from: SHARED, types: ['runtime'], never: NEST_FREE },
+  context: { from: ['runtime', 'transactions', ...SHARED], never: NEST_FREE },
   discovery: { from: ['decorators', ...SHARED], types: ['runtime', 'queue', 'engine'], never: /^pg$/ },
   decorators: { from: SHARED, types: ['queue'], never: /^(pg|@nestjs\/core)$/ },
   queue: { from: ['engine', 'transactions', ...SHARED], never: NEST_FREE },

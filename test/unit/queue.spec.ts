@@ -12,6 +12,7 @@ import {
   type RetryFilter,
 } from '../../lib/index.js';
 import type { AddedJob, JobDraft, JobEngine, JobRecord } from '../../lib/engine/job-engine.interface.js';
+import { AmbientTransaction } from '../../lib/transactions/ambient-transaction.js';
 import { refuseJob } from '../../lib/errors/invalid-job.error.js';
 import type { JobAppender } from '../../lib/queue/job-appender.js';
 import { resolveDefaultJobOptions } from '../../lib/queue/job-options.js';
@@ -70,7 +71,13 @@ function setUp(added: Partial<AddedJob> = {}) {
   const defaults = resolveDefaultJobOptions(undefined, 'd', refuseJob);
   const registry = new QueueRegistry(defaults);
   const limits = { maxDataBytes: 1000, maxDataDepth: 10 };
-  const service = new QueueService({ engine, appender: appender as unknown as JobAppender, registry, limits });
+  const service = new QueueService({
+    engine,
+    appender: appender as unknown as JobAppender,
+    registry,
+    limits,
+    ambient: new AmbientTransaction(),
+  });
   return { service, queue: service.queue('email'), appender, engine, registry, defaults };
 }
 

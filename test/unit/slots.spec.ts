@@ -7,7 +7,7 @@ let slots: Slots;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  slots = new Slots({ options: { concurrency: 2 } } as ProcessorDefinition);
+  slots = new Slots({ options: { concurrency: 2 }, handlers: new Map() } as unknown as ProcessorDefinition);
 });
 
 afterEach(() => {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
 import { InvalidEventError, InvalidTransactionError, type NewStreamEvent, StreamService } from '../../lib/index.js';
+import { AmbientTransaction } from '../../lib/transactions/ambient-transaction.js';
 import { EventAppender } from '../../lib/streams/event-appender.js';
 import { toStreamEvent } from '../../lib/streams/stored-event.js';
 import { StreamTails } from '../../lib/streams/stream-tails.js';
@@ -15,7 +16,18 @@ function setUp() {
   const appender = new EventAppender(engine);
   const tails = new StreamTails({ engine, log: SILENT });
   const limits = { maxDataBytes: 1000, maxDataDepth: 10 };
-  return { engine, publish, service: new StreamService({ engine, appender, tails, limits }) };
+  return {
+    engine,
+    publish,
+    service: new StreamService({
+      engine,
+      appender,
+      tails,
+      limits,
+      ambient: new AmbientTransaction(),
+      transactionFor: () => 'auto',
+    }),
+  };
 }
 
 /** The error that a refusal came as; fails when there was none. */

@@ -144,6 +144,16 @@ export class PgConnection {
     return this.use((client) => inTransaction(client, () => work(client)));
   }
 
+  /** The most clients that there are at once. */
+  get poolSize(): number {
+    return this.#pool.options.max ?? 10;
+  }
+
+  /** As `transaction()`, for as long as it takes. */
+  async longTransaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.use((client) => inTransaction(client, () => work(client)), Infinity);
+  }
+
   /**
    * Lends a client for `within` ms; drops it when the connection breaks, when the time is over or when it is a standby's.
    *

@@ -1,0 +1,90 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { InvalidTransactionError } from '../errors/invalid-transaction.error.js';
+import type { SqlExecutor, TransactionMode } from '../interfaces/transaction.interface.js';
+import { toExecutor } from './to-executor.js';
+import type { TransactionHost } from './transaction-host.js';
+
+/** SQLSTATEs of a database that does not have the schema: undefined function, schema, table. */
+const NOT_HERE = new Set(['42883', '3F000', '42P01']);
+
+interface HandlersOwn {
+  readonly executor: SqlExecutor;
+  ended: boolean;
+}
+
+/**
+ * The transaction that is open around a call: a transactional handler's, or that of `@Transactional()`.
+ *
+ * - What is given as `tx` wins.
+ * - One that has ended is refused, not passed over: what a handler leaves running would be written outside of it.
+ */
+export class AmbientTransaction {
+  readonly #handlers = new AsyncLocalStorage<HandlersOwn>();
+  #host: TransactionHost | undefined;
+
+  /** The application's own transactions; undefined: it has none. */
+  get host(): TransactionHost | undefined {
+    return this.#host;
+  }
+
+  follow(host: TransactionHost | undefined): void {
+    this.#host = host;
+  }
+
+  /** Runs a handler in a transaction that is its own: what it adds joins it. */
+  async within<T>(executor: SqlExecutor, work: () => Promise<T>): Promise<T> {
+    const own: HandlersOwn = { executor, ended: false };
+    try {
+      return await this.#handlers.run(own, work);
+    } finally {
+      own.ended = true;
+    }
+  }
+
+  /**
+   * Where a call is to write: in `tx`, or in what is open around it; undefined: in a transaction of its own.
+   *
+   * @param what for messages: `queue 'email'`
+   * @throws InvalidTransactionError
+   */
+  executorFor(tx: unknown, mode: TransactionMode, what: string): SqlExecutor | undefined {
+    if (tx !== undefined) return toExecutor(tx);
+    if (mode === 'never') return undefined;
+    const open = this.#openAround(what);
+    if (open === undefined && mode === 'required') {
+      throw new InvalidTransactionError(
+        `There is no transaction around this, and ${what} requires one (transaction: 'required'): give tx, or call it inside @Transactional()`,
+      );
+    }
+    return open;
+  }
+
+  #openAround(what: string): SqlExecutor | undefined {
+    const own = this.#handlers.getStore();
+    if (own?.ended === true) {
+      throw new InvalidTransactionError(
+        `The handler's transaction around this has ended: await what a transactional handler does, or say transaction: 'never' for ${what}`,
+      );
+    }
+    if (own !== undefined) return own.executor;
+    if (this.#host?.isTransactionActive() !== true) return undefined;
+    return elsewhereSaid(toExecutor(this.#host.tx), what);
+  }
+}
+
+/** The transaction may well be another database's: that is said, in place of a function that does not exist. */
+function elsewhereSaid(executor: SqlExecutor, what: string): SqlExecutor {
+  return {
+    async query(text, values) {
+      try {
+        return await executor.query(text, values);
+      } catch (error) {
+        if (!NOT_HERE.has((error as { code?: string }).code ?? '')) throw error;
+        throw new InvalidTransactionError(
+          `The transaction around this is on a database without this schema: say transaction: 'never' for ${what}, or which transactions are meant with forRoot({ transactionHost })`,
+          { cause: error },
+        );
+      }
+    },
+  };
+}

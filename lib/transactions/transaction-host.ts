@@ -1,0 +1,20 @@
+/** As much as is needed of the `TransactionHost` of `@nestjs-cls/transactional`. */
+export interface TransactionHost {
+  isTransactionActive(): boolean;
+  /** The open transaction's handle, as its adapter gives it. */
+  readonly tx: unknown;
+  withTransaction<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * The injection token of the application's transaction host; undefined where the package is not installed. It is loaded here and
+ * nowhere else: an optional peer.
+ */
+export async function transactionHostToken(connection?: string): Promise<string | symbol | Function | undefined> {
+  try {
+    const { getTransactionHostToken } = await import('@nestjs-cls/transactional');
+    return getTransactionHostToken(connection);
+  } catch {
+    return undefined;
+  }
+}
