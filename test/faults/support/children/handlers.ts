@@ -8,6 +8,8 @@ export interface Run {
   readonly queue: string;
   readonly pool: pg.Pool | undefined;
   readonly tell: (event: string, more?: object) => void;
+  /** Of a transactional handler: what its transaction is on. */
+  readonly client?: pg.PoolClient;
 }
 
 const sleep = async (ms: number): Promise<void> => {
@@ -65,6 +67,14 @@ export const HANDLERS: Record<string, (run: Run) => Promise<unknown>> = {
       client.release(broken);
     }
     await ledger.ended(id, 'done');
+    return null;
+  },
+
+  /** Its effect, in the transaction in which it runs; nothing else is written down, for that would be outside of it. */
+  async effect({ job, ledger, client, tell }) {
+    await client!.query(`insert into ${ledger.schema}.effect (key, pid) values ($1, $2)`, [job.data.k, process.pid]);
+    if (job.data.tell === true) tell('began', { key: job.data.k });
+    if (job.data.ms > 0) await sleep(job.data.ms);
     return null;
   },
 

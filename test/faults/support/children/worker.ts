@@ -27,20 +27,30 @@ const ledger = new ChildLedger(spec.ledgerUrl, spec.ledgerSchema, spec.as ?? pro
 
 function processorOf(queue: string, options: object): Type {
   class Worker {
-    async handle(job: InstanceType<typeof ActiveJob>): Promise<unknown> {
+    async handle(job: InstanceType<typeof ActiveJob>, client?: pg.PoolClient): Promise<unknown> {
       const handler = HANDLERS[job.name] ?? HANDLERS['work']!;
-      return handler({ job, ledger, tell, queue, pool });
+      return handler({ job, ledger, tell, queue, pool, ...(client && { client }) });
     }
   }
   const { prototype } = Worker;
   const names: (string | undefined)[] = (options as { names?: string[] }).names ?? [undefined];
-  const { names: _, ...rest } = options as { names?: string[] };
+  const { names: _, transactional, ...rest } = options as { names?: string[]; transactional?: true };
   for (const name of names) {
-    Process(name)(prototype, 'handle', Object.getOwnPropertyDescriptor(prototype, 'handle')!);
+    const process = transactional === undefined ? name : { ...(name !== undefined && { name }), transactional };
+    Process(process)(prototype, 'handle', Object.getOwnPropertyDescriptor(prototype, 'handle')!);
   }
   Processor(queue, rest)(Worker);
   return Worker;
 }
+
+// a completion that is refused is not written down anywhere: it rolls back
+const { completeIn } = ActiveJob.prototype;
+ActiveJob.prototype.completeIn = async function (...args) {
+  await completeIn.apply(this, args).catch((error: unknown) => {
+    tell('refused', { key: this.data.k, why: (error as Error).name });
+    throw error;
+  });
+};
 
 // an application's own pool, which its handlers use as well
 const pool =
