@@ -44,12 +44,14 @@ function processorOf(queue: string, options: object): Type {
 }
 
 // a completion that is refused is not written down anywhere: it rolls back
-const { completeIn } = ActiveJob.prototype;
+const whole = Object.getOwnPropertyDescriptor(ActiveJob.prototype, 'completeIn')!.value;
 ActiveJob.prototype.completeIn = async function (...args) {
-  await completeIn.apply(this, args).catch((error: unknown) => {
+  try {
+    await whole.apply(this, args);
+  } catch (error) {
     tell('refused', { key: this.data.k, why: (error as Error).name });
     throw error;
-  });
+  }
 };
 
 // an application's own pool, which its handlers use as well
