@@ -1,6 +1,7 @@
 import type { ActiveJob } from '../queue/active-job.js';
 import type { Job } from '../queue/job.js';
 import type { JobRun } from './job-run.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
 
 /** One bound handler: what runs a job. */
@@ -10,6 +11,8 @@ export interface JobHandler {
   run(job: ActiveJob, run: JobRun): unknown;
   /** Milliseconds; a job's own timeout wins. */
   readonly timeout?: number;
+  /** What it gets is the contract's, for names that this has. */
+  readonly contract?: QueueContract;
 }
 
 /** What `@OnWorkerEvent` methods of one class want to hear; each call is guarded by whoever calls. */
