@@ -15,6 +15,25 @@ export type {
 export type { CarryOptions } from './interfaces/carry-options.interface.js';
 export type { Duration } from './interfaces/duration.interface.js';
 
+// contracts: what producers and processors share
+export { defineQueue } from './queue/define-queue.js';
+export { TypedQueue } from './queue/typed-queue.js';
+export type {
+  AddedJobOf,
+  BulkJobOf,
+  JobInput,
+  JobName,
+  JobOf,
+  JobOutput,
+  JobSchemas,
+  QueueContract,
+} from './interfaces/queue-contract.interface.js';
+export type {
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+} from './interfaces/standard-schema.interface.js';
+
 // producing
 export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { getQueueToken } from './utils/get-queue-token.js';
@@ -72,6 +91,7 @@ export { DatabaseUnavailableError } from './errors/database-unavailable.error.js
 export { DuplicateHandlerError } from './errors/duplicate-handler.error.js';
 export { DuplicateKeyError } from './errors/duplicate-key.error.js';
 export { InvalidEventError } from './errors/invalid-event.error.js';
+export { InvalidJobDataError } from './errors/invalid-job-data.error.js';
 export { InvalidJobError } from './errors/invalid-job.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidProcessorError } from './errors/invalid-processor.error.js';

@@ -15,15 +15,16 @@ import { PostgresWorkerEngine } from './engine/postgres/postgres-worker.engine.j
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
 import type { PgQueueModuleAsyncOptions, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
+import type { QueueContract } from './interfaces/queue-contract.interface.js';
 import type { RegisterQueueAsyncOptions, RegisterQueueOptions } from './interfaces/register-queue.interface.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { PgQueueCoreModule } from './pg-queue-core.module.js';
 import { PgQueueRuntime } from './pg-queue.lifecycle.js';
-import { queueAsyncProviders, queueProvider } from './pg-queue.queue-providers.js';
+import { queueAsyncProviders, queueProviders, queueTokens } from './pg-queue.queue-providers.js';
 import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
-import { getQueueToken } from './utils/get-queue-token.js';
 import { SILENT } from './utils/log.js';
+import { isContract } from './utils/queue-contract.js';
 import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 const HOST_PROVIDERS: Provider[] = [
@@ -89,11 +90,15 @@ export class PgQueueModule {
     return host(PgQueueCoreModule.forRootAsync(options));
   }
 
-  /** Makes `@InjectQueue(name)` injectable where it is imported, with its job defaults. Optional: `QueueService` reaches every queue. */
-  static registerQueue(...queues: RegisterQueueOptions[]): DynamicModule {
+  /**
+   * Makes `@InjectQueue(name)` injectable where it is imported, with its job defaults; of a queue with a contract, `@InjectQueue(contract)`
+   * too, and whatever this process adds to it is validated. Optional: `QueueService` reaches every queue.
+   */
+  static registerQueue(...queues: (RegisterQueueOptions | QueueContract)[]): DynamicModule {
+    const registered = queues.map((queue) => (isContract(queue) ? { name: queue } : queue));
     return feature(
-      queues,
-      queues.map((queue) => queueProvider(queue)),
+      registered,
+      registered.flatMap((queue) => queueProviders(queue)),
     );
   }
 
@@ -128,6 +133,6 @@ function host(core: DynamicModule): DynamicModule {
   };
 }
 
-function feature(queues: readonly { name: string }[], providers: Provider[]): DynamicModule {
-  return { module: PgQueueModule, providers, exports: queues.map(({ name }) => getQueueToken(name)) };
+function feature(queues: readonly { name: string | QueueContract }[], providers: Provider[]): DynamicModule {
+  return { module: PgQueueModule, providers, exports: queues.flatMap(({ name }) => queueTokens(name)) };
 }

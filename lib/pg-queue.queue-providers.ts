@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { InvalidOptionsError } from './errors/invalid-options.error.js';
+import type { QueueContract } from './interfaces/queue-contract.interface.js';
 import type {
   QueueOptions,
   QueueOptionsFactory,
@@ -10,14 +11,29 @@ import type { Queue } from './queue/queue.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import { QueueService } from './queue/queue.service.js';
 import { getQueueToken } from './utils/get-queue-token.js';
+import { isContract, queueNameOf } from './utils/queue-contract.js';
 
-/** A queue by its token; making it registers its defaults. */
-export function queueProvider({ name, ...options }: RegisterQueueOptions): Provider {
-  return {
-    provide: getQueueToken(name),
-    useFactory: (registry: QueueRegistry, service: QueueService) => register(registry, service, name, options),
-    inject: [QueueRegistry, QueueService],
-  };
+/** A queue by its token; making it registers its defaults and its contract. */
+export function queueProviders({ name, ...options }: RegisterQueueOptions): Provider[] {
+  return [
+    {
+      provide: getQueueToken(name),
+      useFactory: (registry: QueueRegistry, service: QueueService) => register(registry, service, name, options),
+      inject: [QueueRegistry, QueueService],
+    },
+    ...byName(name),
+  ];
+}
+
+/** What a registration makes injectable. */
+export function queueTokens(queue: string | QueueContract): string[] {
+  return [...new Set([getQueueToken(queue), getQueueToken(queueNameOf(queue))])];
+}
+
+/** What has a contract may be asked for by its name, too. */
+function byName(queue: string | QueueContract): Provider[] {
+  const [token, ...others] = queueTokens(queue);
+  return others.map((provide) => ({ provide, useExisting: token }));
 }
 
 /** A queue whose options come from a factory, a class or an existing provider. */
@@ -32,6 +48,7 @@ export function queueAsyncProviders(queue: RegisterQueueAsyncOptions): Provider[
         register(registry, service, name, options),
       inject: [QueueRegistry, QueueService, optionsToken],
     },
+    ...byName(name),
   ];
 }
 
@@ -42,7 +59,7 @@ function optionsProviders(queue: RegisterQueueAsyncOptions, provide: string): Pr
   if (factory === undefined) {
     throw new InvalidOptionsError(
       'useFactory',
-      `PgQueueModule.registerQueueAsync('${name}'): give useFactory, useClass or useExisting`,
+      `PgQueueModule.registerQueueAsync('${queueNameOf(name)}'): give useFactory, useClass or useExisting`,
     );
   }
   const ask: Provider = {
@@ -53,7 +70,12 @@ function optionsProviders(queue: RegisterQueueAsyncOptions, provide: string): Pr
   return useClass ? [ask, useClass] : [ask];
 }
 
-function register(registry: QueueRegistry, service: QueueService, name: string, options: QueueOptions): Queue {
+function register(
+  registry: QueueRegistry,
+  service: QueueService,
+  name: string | QueueContract,
+  options: QueueOptions,
+): Queue {
   registry.register(name, options);
-  return service.queue(name);
+  return isContract(name) ? service.queue(name) : service.queue(name);
 }

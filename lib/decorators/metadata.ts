@@ -1,4 +1,5 @@
 import type { ProcessorOptions, ProcessOptions } from '../interfaces/processor-options.interface.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { StreamConsumerOptions } from '../interfaces/stream-consumer-options.interface.js';
 import type { WorkerEventMap } from '../interfaces/worker-events.interface.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
@@ -13,12 +14,21 @@ export const STREAM_BATCH_METADATA = 'pgqueue:stream_batch';
 
 /** What `@Processor()` leaves on a class: as written, checked when processors are explored, where the class can be named. */
 export interface ProcessorMetadata {
-  readonly queue: string | ProcessorOptions;
+  readonly queue: string | ProcessorOptions | QueueContract;
   readonly worker: WorkerOptions | undefined;
 }
 
 /** What each `@Process()` leaves on its method. */
-export type ProcessMetadata = ProcessOptions | string | undefined;
+export type ProcessMetadata = ProcessOptions | ContractProcess | string | undefined;
+
+/** `@Process(contract, name, options)`, as written. A class: what a user may write in its place is an object, too. */
+export class ContractProcess {
+  constructor(
+    readonly contract: unknown,
+    readonly name: unknown,
+    readonly options: unknown,
+  ) {}
+}
 
 /** What each `@OnWorkerEvent()` leaves on its method. */
 export type WorkerEventMetadata = keyof WorkerEventMap;

@@ -1,5 +1,6 @@
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
 import type { ProcessorOptions } from '../interfaces/processor-options.interface.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { PROCESSOR_METADATA, type ProcessorMetadata } from './metadata.js';
 
@@ -7,12 +8,12 @@ import { PROCESSOR_METADATA, type ProcessorMetadata } from './metadata.js';
  * A provider whose `@Process()` methods, or whose `process()` if it extends `WorkerHost`, run the jobs of a queue.
  * Several classes may serve one queue, with different job names. A subclass inherits the decoration.
  *
- * @param queue its name, or an object with it.
+ * @param queue its name, its contract, or an object with either. By its contract, the jobs are validated before their handlers.
  * @param worker how its jobs are run here; the module's `processors[queue]` wins over it, it over the module's `worker`.
  */
-export function Processor(queue: string, worker?: WorkerOptions): ClassDecorator;
+export function Processor(queue: string | QueueContract, worker?: WorkerOptions): ClassDecorator;
 export function Processor(options: ProcessorOptions, worker?: WorkerOptions): ClassDecorator;
-export function Processor(queue: string | ProcessorOptions, worker?: WorkerOptions): ClassDecorator {
+export function Processor(queue: string | ProcessorOptions | QueueContract, worker?: WorkerOptions): ClassDecorator {
   const metadata: ProcessorMetadata = { queue, worker };
   return applyDecorators(Injectable(), SetMetadata(PROCESSOR_METADATA, metadata));
 }

@@ -1,5 +1,5 @@
 import { WorkerHost } from '../decorators/worker-host.js';
-import type { ProcessMetadata } from '../decorators/metadata.js';
+import { ContractProcess, type ProcessMetadata } from '../decorators/metadata.js';
 import { DuplicateHandlerError } from '../errors/duplicate-handler.error.js';
 import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
@@ -9,6 +9,7 @@ import type { JobHandler } from '../runtime/processor-definition.js';
 import { bool, text, timer } from '../utils/checks.js';
 import { readShape, type Refuse, type Shape } from '../utils/shape.js';
 import type { DecoratedMethod } from './decorated-methods.js';
+import { contractOf, type ProcessorQueue, readContractOptions, underContract } from './handler-contract.js';
 
 /** What a class handles: by name, and everything else. */
 export interface JobHandlers {
@@ -36,9 +37,12 @@ export function bindHandlers(
   label: string,
   instance: object,
   methods: readonly DecoratedMethod<ProcessMetadata>[],
+  processor: ProcessorQueue,
 ): JobHandlers {
-  if (instance instanceof WorkerHost)
-    return { handlers: new Map(), catchAll: bindWorkerHost(label, instance, methods) };
+  if (instance instanceof WorkerHost) {
+    const host = bindWorkerHost(label, instance, methods);
+    return { handlers: new Map(), catchAll: underContract(host, processor.contract) };
+  }
   if (methods.length === 0) {
     throw new InvalidProcessorError(
       `${label} is a @Processor() without any handler: put @Process() on a method, or extend WorkerHost and write process(job)`,
@@ -47,7 +51,9 @@ export function bindHandlers(
   const handlers = new Map<string, JobHandler>();
   for (const { method, metadata } of methods) {
     const { name = CATCH_ALL, ...options } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
-    const handler = bindHandler(`${label}.${method}`, instance, method, options);
+    const bound = bindHandler(`${label}.${method}`, instance, method, options);
+    const taken = name === CATCH_ALL ? undefined : name;
+    const handler = underContract(bound, contractOf(bound.label, taken, metadata, processor));
     const earlier = handlers.get(name);
     if (earlier !== undefined) {
       throw new DuplicateHandlerError(
@@ -68,6 +74,11 @@ export function nameForMessage(name: string | undefined): string {
 
 function readProcess(metadata: ProcessMetadata, refuse: Refuse): Partial<ReadProcessOptions> {
   if (metadata === undefined) return {};
+  if (metadata instanceof ContractProcess) {
+    const { name, options } = metadata;
+    // whether it is one is the contract's to say
+    return { ...readContractOptions(options, refuse), ...(typeof name === 'string' && { name }) };
+  }
   return typeof metadata === 'object' && metadata !== null
     ? readShape(metadata, '', PROCESS_OPTIONS, refuse)
     : { name: text(metadata, 'name', refuse) };

@@ -3,16 +3,17 @@ import { PROCESSOR_METADATA, type ProcessorMetadata } from '../decorators/metada
 import { refuseOptions } from '../errors/invalid-options.error.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
 import { plainText } from '../utils/checks.js';
-import { readShape, type Shape } from '../utils/shape.js';
+import { contract, isContract } from '../utils/queue-contract.js';
+import { readShape, type Refuse, type Shape } from '../utils/shape.js';
+import type { ProcessorQueue } from './handler-contract.js';
 import { readWorkerOptions } from './worker-options.js';
 
 /** What a class's `@Processor()` says, checked. */
-export interface ReadProcessor {
-  readonly queue: string;
+export interface ReadProcessor extends ProcessorQueue {
   readonly worker: Partial<ResolvedWorkerOptions>;
 }
 
-const PROCESSOR_OPTIONS: Shape<{ name: string }> = { name: plainText };
+const PROCESSOR_OPTIONS: Shape<{ name: unknown }> = { name: (value) => value };
 
 /** A subclass has its parent's, unless it brings its own. */
 export function isProcessor(type: Type): boolean {
@@ -23,7 +24,13 @@ export function isProcessor(type: Type): boolean {
 export function readProcessor(type: Type): ReadProcessor {
   const { queue, worker }: ProcessorMetadata = Reflect.getMetadata(PROCESSOR_METADATA, type);
   const refuse = refuseOptions(`${type.name}: @Processor()`);
-  const name =
-    typeof queue === 'object' && queue !== null ? readShape(queue, '', PROCESSOR_OPTIONS, refuse).name : queue;
-  return { queue: plainText(name, 'name', refuse), worker: readWorkerOptions(worker, '', refuse) };
+  const isOptions = typeof queue === 'object' && queue !== null && !isContract(queue);
+  const name = isOptions ? readShape(queue, '', PROCESSOR_OPTIONS, refuse).name : queue;
+  const of = isContract(name) ? contractedQueue(name, refuse) : { queue: plainText(name, 'name', refuse) };
+  return { ...of, worker: readWorkerOptions(worker, '', refuse) };
+}
+
+function contractedQueue(of: unknown, refuse: Refuse): ProcessorQueue {
+  const agreed = contract(of, '', refuse);
+  return { queue: agreed.name, contract: agreed };
 }

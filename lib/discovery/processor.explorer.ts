@@ -50,13 +50,14 @@ export class ProcessorExplorer {
         `${type.name} is request-scoped or transient, by itself or by a dependency; processors must be singletons for now`,
       );
     }
-    const { queue, worker } = readProcessor(type);
+    const processor = readProcessor(type);
+    const { queue, worker } = processor;
     const configured = Object.hasOwn(this.#options.processors, queue) ? this.#options.processors[queue]! : {};
     return {
       label: type.name,
       queue,
       options: resolveWorkerOptions(this.#options.worker, worker, configured),
-      ...bindHandlers(type.name, instance, methods.process),
+      ...bindHandlers(type.name, instance, methods.process, processor),
       listeners: bindListeners(type.name, instance, methods.events),
     };
   }

@@ -140,8 +140,8 @@ export interface FollowUp {
   readonly to?: 'home' | 'front' | 'name';
   /** Why the job is dead. */
   readonly reason?: 'exhausted' | 'unrecoverable';
-  /** Attempts charged. */
-  readonly charge?: 0 | 1;
+  /** Attempts charged; -1: the one that was under way does not count. */
+  readonly charge?: -1 | 0 | 1;
   readonly error?: AttemptError;
   /** Of an event of a batch, which has no entry to be copied: where it stands, and what was tried. */
   readonly event?: {

@@ -1,3 +1,4 @@
+import type { StandardSchemaIssue } from '../interfaces/standard-schema.interface.js';
 import { PgQueueError } from './pg-queue.error.js';
 
 /**
@@ -6,14 +7,17 @@ import { PgQueueError } from './pg-queue.error.js';
  */
 export class InvalidJobError extends PgQueueError {
   readonly code = 'PGQUEUE_INVALID_JOB';
+  /** All that does not fit the schema of a contract, with paths from the data on; empty when it is something else that is refused. */
+  readonly issues: readonly StandardSchemaIssue[];
 
   constructor(
     /** Where, as `data.user.name` or `options.delay`; in `addBulk` after `jobs[3].`. */
     readonly path: string,
     message: string,
-    options?: ErrorOptions,
+    { issues = [], ...options }: ErrorOptions & { readonly issues?: readonly StandardSchemaIssue[] } = {},
   ) {
     super(message, options);
+    this.issues = issues;
   }
 }
 

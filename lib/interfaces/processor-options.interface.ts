@@ -1,9 +1,10 @@
 import type { Duration } from './duration.interface.js';
+import type { QueueContract } from './queue-contract.interface.js';
 
 /** The long form of `@Processor('email')`. */
 export interface ProcessorOptions {
-  /** The queue. */
-  name: string;
+  /** The queue, or its contract. */
+  name: string | QueueContract;
 }
 
 /** The long form of `@Process('welcome')`. */

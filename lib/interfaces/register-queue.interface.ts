@@ -2,6 +2,7 @@ import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from './duration.interface.js';
 import type { TransactionMode } from './transaction.interface.js';
 import type { DefaultJobOptions } from './job-options.interface.js';
+import type { QueueContract } from './queue-contract.interface.js';
 
 /** Finished jobs stay at least `age`, or less where there are more than about `count` of them. They go by segments of the log, so both are approximate. */
 export interface KeepJobs {
@@ -11,7 +12,8 @@ export interface KeepJobs {
 
 /** A queue whose `@InjectQueue(name)` becomes injectable. */
 export interface RegisterQueueOptions {
-  name: string;
+  /** By its contract: what this process adds to it is validated, and `@InjectQueue(contract)` is injectable as well. */
+  name: string | QueueContract;
   /** Win over the module's; `add()`'s win over these. Registering a queue twice with different ones fails startup. */
   defaultJobOptions?: DefaultJobOptions;
   /** How long finished jobs stay: completed ones an hour by default, failed (dead) ones 14 days. */
@@ -32,5 +34,5 @@ export interface QueueOptionsFactory {
 }
 
 export interface RegisterQueueAsyncOptions extends ConfigurableModuleAsyncOptions<QueueOptions, 'createQueueOptions'> {
-  name: string;
+  name: string | QueueContract;
 }

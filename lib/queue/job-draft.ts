@@ -1,9 +1,11 @@
 import type { JobDraft, ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import type { BulkJob, JobOptions } from '../interfaces/job-options.interface.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import { describeValue } from '../utils/describe-value.js';
 import { memberPath } from '../utils/member-path.js';
 import { serialiseJson, type DataLimits } from './job-data.js';
+import { checkContractName, fitToStore } from './fit.js';
 import { checkName } from './job-name.js';
 import { resolveBulkJobOptions, resolveJobOptions } from './job-options.js';
 
@@ -42,4 +44,15 @@ export function createDrafts(jobs: readonly BulkJob[], defaults: ResolvedJobOpti
       options: resolveBulkJobOptions(job.opts, defaults, `${path}.opts`),
     };
   });
+}
+
+/** @throws InvalidJobError for a name that the contract does not have, or data that does not fit its schema. */
+export async function checkDraft(contract: QueueContract, { name, data }: JobDraft, path?: string): Promise<void> {
+  checkContractName(contract, name, path === undefined ? 'name' : `${path}.name`);
+  await fitToStore(contract, name, data, path === undefined ? 'data' : `${path}.data`);
+}
+
+/** As `checkDraft()`, one after the other: the first that is refused is the one that is said. */
+export async function checkDrafts(contract: QueueContract, drafts: readonly JobDraft[]): Promise<void> {
+  for (const [i, draft] of drafts.entries()) await checkDraft(contract, draft, `jobs[${i}]`);
 }

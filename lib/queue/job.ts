@@ -3,9 +3,12 @@ import type { JobEngine } from '../engine/job-engine.interface.js';
 import { DuplicateKeyError } from '../errors/duplicate-key.error.js';
 import { JobStateError } from '../errors/job-state.error.js';
 import type { JobOptions } from '../interfaces/job-options.interface.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { JobState } from '../interfaces/job-state.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import { integer, text } from '../utils/checks.js';
+import type { Fitted } from '../utils/validate.js';
+import { fitToStore } from './fit.js';
 import { type DataLimits, serialiseJson } from './job-data.js';
 import { toJobOptions } from './to-job-options.js';
 import type { JobSource } from './job-source.js';
@@ -16,20 +19,22 @@ import type { JobSource } from './job-source.js';
  * - Cheap to make: fields are read, and JSON is parsed, when they are first asked for.
  * - `JSON.stringify()` and `console.log()` show its fields.
  */
-export class Job<Data = any, Result = any, Name extends string = string> {
+export class Job<Data = any, Result = any, Name extends string = string, Input = Data> {
   readonly #queueName: string;
   readonly #engine: JobEngine;
   readonly #source: JobSource;
   readonly #limits: DataLimits;
+  readonly #contract: QueueContract | undefined;
   #data: Data | undefined;
   #replaced: string | undefined;
 
   /** @internal */
-  constructor(queueName: string, engine: JobEngine, source: JobSource, limits: DataLimits) {
+  constructor(queueName: string, engine: JobEngine, source: JobSource, limits: DataLimits, contract?: QueueContract) {
     this.#queueName = queueName;
     this.#engine = engine;
     this.#source = source;
     this.#limits = limits;
+    this.#contract = contract;
   }
 
   /** The `jobId` it was added with, or the database's number. */
@@ -156,12 +161,13 @@ export class Job<Data = any, Result = any, Name extends string = string> {
   /**
    * Replaces the data that its next attempt gets, and what is seen of the job from now on.
    *
-   * @throws InvalidJobError for data that cannot be stored.
+   * @throws InvalidJobError for data that cannot be stored, or does not fit the queue's contract.
    * @throws JobStateError when it has ended.
    */
-  async updateData(data: Data): Promise<void> {
+  async updateData(data: Input): Promise<void> {
     const stored = serialiseJson(data, this.#limits, 'data');
-    if (await this.replaceData(stored)) {
+    const fitted = this.#contract && (await fitToStore(this.#contract, this.name, stored, 'data'));
+    if (await this.replaceData(stored, fitted)) {
       this.#data = undefined;
       this.#replaced = stored;
       return;
@@ -181,7 +187,7 @@ export class Job<Data = any, Result = any, Name extends string = string> {
   }
 
   /** @internal */
-  protected async replaceData(stored: string): Promise<boolean> {
+  protected async replaceData(stored: string, _fitted: Fitted | undefined): Promise<boolean> {
     return this.#engine.updateData(this.#queueName, this.id, stored);
   }
 

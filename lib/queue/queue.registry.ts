@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedRetention } from '../engine/job-control-engine.interface.js';
 import type { ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import { InvalidOptionsError, refuseOptions } from '../errors/invalid-options.error.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { QueueOptions } from '../interfaces/register-queue.interface.js';
 import type { TransactionMode } from '../interfaces/transaction.interface.js';
 import { readShape, type Shape } from '../utils/shape.js';
 import { oneOf, plainText } from '../utils/checks.js';
+import { contract, isContract, isSameContract } from '../utils/queue-contract.js';
 import { resolveDefaultJobOptions } from './job-options.js';
 import { resolveRetention } from './retention.js';
 
@@ -18,7 +20,7 @@ const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown; retention: ResolvedRete
   };
 
 /**
- * Each queue's job defaults and other options, as `registerQueue()` gave them.
+ * Each queue's job defaults, contract and other options, as `registerQueue()` gave them.
  *
  * - A queue that was not registered, or without defaults, has the module's.
  * - Always the same frozen object for a queue: jobs are grouped by it.
@@ -26,6 +28,7 @@ const QUEUE_OPTIONS: Shape<{ defaultJobOptions: unknown; retention: ResolvedRete
 export class QueueRegistry {
   readonly #moduleDefaults: ResolvedJobOptions;
   readonly #defaults = new Map<string, ResolvedJobOptions>();
+  readonly #contracts = new Map<string, QueueContract>();
   readonly #retentions = new Map<string, ResolvedRetention>();
   readonly #modes = new Map<string, TransactionMode>();
 
@@ -34,14 +37,17 @@ export class QueueRegistry {
   }
 
   /**
-   * Registering again is fine unless it brings other defaults: several modules may inject one queue.
+   * Registering again is fine unless it brings other defaults or another contract: several modules may inject one queue.
    *
    * @throws InvalidOptionsError
    */
-  register(name: unknown, options: QueueOptions): void {
-    const queue = plainText(name, 'name', refuseOptions('PgQueueModule.registerQueue()'));
+  register(of: unknown, options: QueueOptions): void {
+    const refuse = refuseOptions('PgQueueModule.registerQueue()');
+    const agreed = isContract(of) ? contract(of, '', refuse) : undefined;
+    const queue = agreed?.name ?? plainText(of, 'name', refuse);
     const subject = `PgQueueModule.registerQueue('${queue}')`;
     const read = readShape(options, '', QUEUE_OPTIONS, refuseOptions(subject));
+    if (agreed !== undefined) this.#agree(agreed, subject);
     if (read.retention !== undefined) this.#keep(queue, read.retention, subject);
     if (read.transaction !== undefined) this.#join(queue, read.transaction, subject);
     if (read.defaultJobOptions === undefined) return;
@@ -64,6 +70,19 @@ export class QueueRegistry {
   /** What was said of how long finished jobs are kept, by queue. */
   get retentions(): ReadonlyMap<string, ResolvedRetention> {
     return this.#retentions;
+  }
+
+  /** What is added to a queue must fit; undefined: it has no contract here. */
+  contractOf(queue: string): QueueContract | undefined {
+    return this.#contracts.get(queue);
+  }
+
+  #agree(agreed: QueueContract, subject: string): void {
+    const earlier = this.#contracts.get(agreed.name);
+    if (earlier !== undefined && !isSameContract(earlier, agreed)) {
+      throw new InvalidOptionsError('jobs', `${subject}: the queue is registered twice with different contracts`);
+    }
+    if (earlier === undefined) this.#contracts.set(agreed.name, agreed);
   }
 
   #keep(queue: string, retention: ResolvedRetention, subject: string): void {

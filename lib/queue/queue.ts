@@ -1,12 +1,13 @@
 import type { JobDraft, JobRecord, ResolvedJobOptions } from '../engine/job-engine.interface.js';
 import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options.interface.js';
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { Duration } from '../interfaces/duration.interface.js';
 import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import { bool, duration, integer, oneOf, plainText } from '../utils/checks.js';
 import { addedJobSource } from './added-job-source.js';
-import { createDraft, createDrafts } from './job-draft.js';
+import { checkDraft, checkDrafts, createDraft, createDrafts } from './job-draft.js';
 import { checkBulkOptions, checkId, checkRange, checkRetryFilter, checkStates } from './queue-arguments.js';
 import { Job } from './job.js';
 import type { QueueContext } from './queue-context.interface.js';
@@ -15,16 +16,19 @@ import type { QueueContext } from './queue-context.interface.js';
  * A handle on one queue: adds jobs and looks after them. It holds nothing; a queue exists when its first job does.
  *
  * - Names, data and options are checked before any SQL: `InvalidJobError` says what and where, and nothing is written.
+ * - Where the queue has a contract, that was given to it or to `registerQueue()`, names and data are checked against it as well.
  * - Every other failure to reach the database is a `DatabaseUnavailableError`.
  */
 export class Queue<Data = any, Result = any, Name extends string = string> {
   readonly name: string;
   readonly #context: QueueContext;
+  readonly #contract: QueueContract | undefined;
 
   /** @internal */
-  constructor(name: string, context: QueueContext) {
+  constructor(name: string, context: QueueContext, contract?: QueueContract) {
     this.name = plainText(name, 'queue', refuseJob);
     this.#context = context;
+    this.#contract = contract;
   }
 
   /**
@@ -35,13 +39,15 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
    */
   async add(name: Name, data: Data, options?: JobOptions): Promise<Job<Data, Result, Name>> {
     const { appender, engine, limits, registry } = this.#context;
+    const contract = this.#contractNow();
     const draft = this.#carrying([createDraft(name, data, options, registry.defaultsFor(this.name), limits)])[0]!;
     const executor = this.#executor(options?.tx);
+    if (contract !== undefined) await checkDraft(contract, draft);
     const added =
       executor === undefined
         ? await appender.add(this.name, draft)
         : (await appender.addBulk(this.name, [draft], executor))[0]!;
-    return new Job(this.name, engine, addedJobSource(draft, added), limits);
+    return new Job(this.name, engine, addedJobSource(draft, added), limits, contract);
   }
 
   /**
@@ -55,8 +61,10 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
     const executor = this.#executor(tx);
     const drafts = this.#carrying(createDrafts(jobs, registry.defaultsFor(this.name), limits));
     if (drafts.length === 0) return [];
+    const contract = this.#contractNow();
+    if (contract !== undefined) await checkDrafts(contract, drafts);
     const added = await appender.addBulk(this.name, drafts, executor);
-    return added.map((one, i) => new Job(this.name, engine, addedJobSource(drafts[i]!, one), limits));
+    return added.map((one, i) => new Job(this.name, engine, addedJobSource(drafts[i]!, one), limits, contract));
   }
 
   async getJob(id: string): Promise<Job<Data, Result, Name> | undefined> {
@@ -176,6 +184,11 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
   }
 
   #job(record: JobRecord): Job<Data, Result, Name> {
-    return new Job(this.name, this.#context.engine, record, this.#context.limits);
+    return new Job(this.name, this.#context.engine, record, this.#context.limits, this.#contractNow());
+  }
+
+  /** Asked for at each use: whoever was made early may come before `registerQueue()`. */
+  #contractNow(): QueueContract | undefined {
+    return this.#contract ?? this.#context.registry.contractOf(this.name);
   }
 }

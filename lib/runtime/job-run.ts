@@ -4,6 +4,7 @@ import type { TransactionHandle } from '../interfaces/transaction.interface.js';
 import type { DataLimits } from '../queue/job-data.js';
 import { ActiveJob } from '../queue/active-job.js';
 import type { ActiveRun, JobSource } from '../queue/job-source.js';
+import type { Fitted } from '../utils/validate.js';
 import type { JobHandler } from './processor-definition.js';
 import type { Slots } from './slots.js';
 import type { OpenBatch } from './streams/open-batch.js';
@@ -43,6 +44,8 @@ export class JobRun implements ActiveRun, JobSource {
   #job: ActiveJob | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
+  /** What its handler's contract made of the data. */
+  fitted: Fitted | undefined;
   /** Of an event: the batch it came in. */
   batch: OpenBatch | undefined;
   /** Whether it was lost with its process twice: nothing else of that kind runs in this one. */
@@ -57,7 +60,8 @@ export class JobRun implements ActiveRun, JobSource {
   }
 
   get job(): ActiveJob {
-    return (this.#job ??= new ActiveJob(this.#context.queueName, this.#context.jobs, this, this.#context.limits));
+    const { queueName, jobs, limits } = this.#context;
+    return (this.#job ??= new ActiveJob(queueName, jobs, this, limits, this.handler.contract));
   }
 
   get signal(): AbortSignal {
@@ -92,10 +96,12 @@ export class JobRun implements ActiveRun, JobSource {
     await this.#context.completeIn(this, tx, result);
   }
 
-  async updateData(data: string): Promise<boolean> {
+  async updateData(data: string, fitted: Fitted | undefined): Promise<boolean> {
     if (this.settled) return false;
     const { queueName, jobs } = this.#context;
-    return jobs.updateData(queueName, this.id, data, this.claimed);
+    if (!(await jobs.updateData(queueName, this.id, data, this.claimed))) return false;
+    this.fitted = fitted;
+    return true;
   }
 
   get record(): JobSource {

@@ -2,6 +2,7 @@ import type { SqlExecutor } from '../interfaces/transaction.interface.js';
 import type { ActiveJob } from '../queue/active-job.js';
 import type { Job } from '../queue/job.js';
 import type { JobRun } from './job-run.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
 
 /** One bound handler: what runs a job. */
@@ -14,6 +15,8 @@ export interface JobHandler {
   readonly timeout?: number;
   /** Whether it runs in a transaction in which its job completes. */
   readonly transactional?: boolean;
+  /** What it gets is the contract's, for names that this has. */
+  readonly contract?: QueueContract;
 }
 
 /** What `@OnWorkerEvent` methods of one class want to hear; each call is guarded by whoever calls. */

@@ -14,7 +14,9 @@ import { ShutdownError } from '../errors/shutdown.error.js';
 import type { TransactionHandle } from '../interfaces/transaction.interface.js';
 import type { DataLimits } from '../queue/job-data.js';
 import { toExecutor } from '../transactions/to-executor.js';
+import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { Log } from '../utils/log.js';
+import { fitRun } from './fit-run.js';
 import { followUpOf, handBack } from './follow-up.js';
 import { JobRun, type RunContext } from './job-run.js';
 import { OutcomeWriter, type Settled } from './outcome-writer.js';
@@ -292,12 +294,35 @@ export class RunExecutor implements RunContext {
   }
 
   #start(run: JobRun): void {
-    const { slots, handler } = run;
     run.begin();
-    const { active } = slots.definition.listeners;
+    const { contract, timeout } = run.handler;
+    const limit = run.claimed.options?.timeout ?? timeout;
+    if (limit !== undefined) this.#limit(run, limit);
+    if (contract === undefined) this.#handle(run);
+    else this.#fit(run, contract);
+  }
+
+  /** Its data first: what does not fit never reaches a handler, and nobody hears that it is active. */
+  #fit(run: JobRun, contract: QueueContract): void {
+    let fitting: Promise<void> | undefined;
+    try {
+      fitting = fitRun(run, contract);
+    } catch (error) {
+      this.#fail(run, error);
+      return;
+    }
+    if (fitting === undefined) {
+      this.#handle(run);
+      return;
+    }
+    const fitted = (): void => (run.aborted === undefined ? this.#handle(run) : this.#fail(run, run.aborted));
+    fitting.then(fitted, (error: unknown) => this.#fail(run, error));
+  }
+
+  #handle(run: JobRun): void {
+    const { handler } = run;
+    const { active } = run.slots.definition.listeners;
     if (active.length > 0) tell(active, this.#deps.log, run.job);
-    const timeout = run.claimed.options?.timeout ?? handler.timeout;
-    if (timeout !== undefined) this.#limit(run, timeout);
     let returned: unknown;
     let later: boolean;
     try {

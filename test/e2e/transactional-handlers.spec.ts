@@ -1,9 +1,12 @@
 import { TransactionHost } from '@nestjs-cls/transactional';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   type ActiveJob,
+  defineQueue,
   InvalidTransactionError,
+  type JobOf,
   JobTimeoutError,
   OnWorkerEvent,
   PgQueueRuntime,
@@ -160,6 +163,26 @@ describe.each(['a client of the pool', '@nestjs-cls/transactional'] as const)(
 );
 
 describe('a transactional handler', () => {
+  it('of a contract gets its schema’s output; what does not fit never begins a transaction', async () => {
+    const Orders = defineQueue(newQueue(), { place: z.object({ at: z.coerce.date() }) });
+    const seen: unknown[] = [];
+    @Processor(Orders, FEW)
+    class OrdersProcessor {
+      @Process(Orders, 'place', { transactional: true })
+      async place({ data }: JobOf<typeof Orders, 'place'>, client: pg.PoolClient) {
+        await client.query(effect, [Orders.name]);
+        seen.push(data.at);
+      }
+    }
+    const { app, queue } = await start({ providers: [OrdersProcessor] });
+    await ended(queue(Orders.name), await app.get(QueueService).queue(Orders).add('place', { at: '2030-01-01' }));
+    // by somebody who does not know the contract
+    const add = `select ${database.schema}.add($1, 'place', '{"at": "never"}')::text as id`;
+    const { rows } = await database.client.query<{ id: string }>(add, [Orders.name]);
+    expect(await (await ended(queue(Orders.name), rows[0]!)).getState()).toBe('failed');
+    expect([seen, await effects(Orders.name)]).toEqual([[new Date('2030-01-01')], 1]);
+  });
+
   it('beside one that is not: only the one has a transaction', async () => {
     const name = newQueue();
     const seen: unknown[] = [];
