@@ -57,10 +57,54 @@ console.log('all are placed');
 `,
 };
 
+/** The application around what the README says about contracts. */
+const OFFICE: Snippet = {
+  document: 'README.md',
+  line: 0,
+  where: 'the office',
+  language: 'ts',
+  code: `// office.ts
+import { setTimeout } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { InvalidJobError, PgQueueModule, QueueService } from 'nestjs-pgqueue';
+import { Pool } from 'pg';
+import { Reports } from './reports.contract.js';
+import { ReportsModule } from './reports.module.js';
+import { ReportsService } from './reports.service.js';
+
+const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+
+@Module({ imports: [ReportsModule, PgQueueModule.forRoot({ pool, migrations: 'apply' })] })
+class OfficeModule {}
+
+const app = await NestFactory.createApplicationContext(OfficeModule);
+const reports = app.get(ReportsService);
+const queue = app.get(QueueService).queue(Reports);
+await reports.order('ada', 'soon').catch((error: unknown) => {
+  if (!(error instanceof InvalidJobError)) throw error;
+  console.log('refused: ' + error.issues.map(({ path }) => path!.map(String).join('.')).join(', '));
+});
+const monthly = await reports.order('ada@example.com', '2030-02-01');
+const yearly = await queue.add('yearly', { email: 'ada@example.com', year: 2030 });
+const { rows } = await pool.query("select pgqueue.add('reports', 'monthly', '{}')::text as id");
+for (const id of [monthly, yearly.id, rows[0].id]) {
+  let job = await queue.getJob(id);
+  while (job?.finishedOn === undefined) {
+    await setTimeout(20);
+    job = await queue.getJob(id);
+  }
+  const { name, attemptsMade, returnvalue, failedReason } = job;
+  console.log([name, attemptsMade, returnvalue ?? failedReason].join(': '));
+}
+console.log('all have ended');
+`,
+};
+
 let project: SnippetProject;
 
 beforeAll(() => {
-  project = snippetProject('snippets', [...inDocuments, WRONG, SHOP]);
+  project = snippetProject('snippets', [...inDocuments, WRONG, SHOP, OFFICE]);
   project.emit();
 }, 120_000);
 
@@ -69,6 +113,7 @@ describe('TypeScript in the documents', () => {
     const documents = new Set(inDocuments.map(({ document }) => document));
     expect([...documents].toSorted()).toEqual([
       'README.md',
+      'docs/contracts.md',
       'docs/guarantees.md',
       'docs/migrating-from-bull.md',
       'docs/operating.md',
@@ -174,4 +219,24 @@ describe('what the README says of streams, as written', () => {
       await client.end();
     }
   };
+});
+
+describe('what the README says of contracts, as written', () => {
+  const database = freshDatabase();
+
+  it('refuses what does not fit, runs what does, and has what came from elsewhere die of it', async () => {
+    const office = new Child(project.compiled('README.md', 'office.ts'), { env: { DATABASE_URL: database.url } });
+    try {
+      await office.line(/^all have ended$/);
+      const said = office.lines.filter((line) => /^(refused|monthly|yearly): /.test(line));
+      expect(said).toEqual([
+        'refused: email, month',
+        'monthly: 0: February, for ada@example.com',
+        'yearly: 0: 2030 on 10 pages, for ada@example.com',
+        expect.stringMatching(/^monthly: 0: data\.email: .*data\.month: /),
+      ]);
+    } finally {
+      await office.dispose();
+    }
+  });
 });
