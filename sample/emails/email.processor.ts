@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { Pool } from 'pg';
-import { ActiveJob, Job, OnWorkerEvent, Process, Processor } from '../../lib/index.js';
-import type { EmailJob } from './email-job.interface.js';
+import { Job, type JobOf, OnWorkerEvent, Process, Processor } from '../../lib/index.js';
+import { Email, type EmailJob } from './email.contract.js';
 import { Mailer } from './mailer.js';
 
-@Processor('email', { concurrency: 5 })
+@Processor(Email, { concurrency: 5 })
 export class EmailProcessor {
   private readonly logger = new Logger('EmailProcessor');
 
@@ -14,16 +14,16 @@ export class EmailProcessor {
   ) {}
 
   /** What a handler returns is the job's result. Should the process die in here, the email may be sent twice. */
-  @Process('welcome')
-  async welcome({ data, signal }: ActiveJob<EmailJob>): Promise<{ messageId: string }> {
+  @Process(Email, 'welcome')
+  async welcome({ data, signal }: JobOf<typeof Email, 'welcome'>): Promise<{ messageId: string }> {
     const messageId = await this.mailer.send(data, signal);
     await this.pool.query('update emails set sent_at = now() where id = $1', [data.emailId]);
     return { messageId };
   }
 
   /** The job completes in the handler's own transaction: what that writes is written exactly once. */
-  @Process('receipt')
-  async receipt(job: ActiveJob<EmailJob>): Promise<void> {
+  @Process(Email, 'receipt')
+  async receipt(job: JobOf<typeof Email, 'receipt'>): Promise<void> {
     const messageId = await this.mailer.send(job.data, job.signal);
     const client = await this.pool.connect();
     try {

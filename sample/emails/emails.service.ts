@@ -1,8 +1,8 @@
 import { Injectable, Logger, NotFoundException } from '@nestjs/common';
 import { Pool, type PoolClient } from 'pg';
-import { InjectQueue, type Job, Queue } from '../../lib/index.js';
-import type { EmailJob } from './email-job.interface.js';
-import type { SendEmailDto, Template } from './send-email.dto.js';
+import { type AddedJobOf, InjectQueue, TypedQueue } from '../../lib/index.js';
+import { Email } from './email.contract.js';
+import type { SendEmailDto } from './send-email.dto.js';
 
 @Injectable()
 export class EmailsService {
@@ -10,7 +10,7 @@ export class EmailsService {
 
   constructor(
     private readonly pool: Pool,
-    @InjectQueue('email') private readonly queue: Queue<EmailJob, unknown, Template>,
+    @InjectQueue(Email) private readonly queue: TypedQueue<typeof Email>,
   ) {}
 
   /** The row and its job are there together, or neither is. */
@@ -36,7 +36,10 @@ export class EmailsService {
     return { ...rows[0], job: job && { state: await job.getState(), ...job.toJSON() } };
   }
 
-  private async insert(client: PoolClient, { to, template, delay, fail }: SendEmailDto): Promise<Job<EmailJob>> {
+  private async insert(
+    client: PoolClient,
+    { to, template, delay, fail }: SendEmailDto,
+  ): Promise<AddedJobOf<typeof Email>> {
     const { rows } = await client.query<{ id: string }>(
       'insert into emails (recipient, template) values ($1, $2) returning id',
       [to, template],

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { EmailJob } from './email-job.interface.js';
+import type { EmailJob } from './email.contract.js';
 
 /** Stands for a mail provider. */
 @Injectable()

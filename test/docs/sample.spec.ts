@@ -206,10 +206,19 @@ describe('the sample', () => {
 
   it('answers 400 to what add() refuses, and then there is neither a row nor a job', async () => {
     const { reply: before } = await post(curls[0]!);
-    const { status, reply } = await post(sending(curls[0]!, { to: 'ada@example.com', delay: 'soon' }));
-    expect([status, reply.path]).toEqual([400, 'options.delay']);
-    const next = await fetch(`http://localhost:${port}/emails/${Number(before.id) + 1}`);
-    expect(next.status).toBe(404);
+    const refused = [
+      await post(sending(curls[0]!, { to: 'ada@example.com', delay: 'soon' })),
+      // the queue's contract
+      await post(sending(curls[0]!, { to: 'ada@' })),
+    ];
+    expect(refused.map(({ status, reply }) => [status, reply.path])).toEqual([
+      [400, 'options.delay'],
+      [400, 'data.to'],
+    ]);
+    for (const i of [1, 2]) {
+      const next = await fetch(`http://localhost:${port}/emails/${Number(before.id) + i}`);
+      expect(next.status).toBe(404);
+    }
   });
 
   it('on SIGTERM lets a running job complete, says so, and exits 0', async () => {
