@@ -4,6 +4,7 @@ export { DelayedError } from './delayed.error.js';
 export { DuplicateHandlerError } from './duplicate-handler.error.js';
 export { DuplicateKeyError } from './duplicate-key.error.js';
 export { InvalidEventError } from './invalid-event.error.js';
+export { InvalidJobDataError } from './invalid-job-data.error.js';
 export { InvalidJobError } from './invalid-job.error.js';
 export { InvalidOptionsError } from './invalid-options.error.js';
 export { InvalidProcessorError } from './invalid-processor.error.js';

@@ -1,5 +1,6 @@
 import type { FollowUp } from '../engine/worker-engine.interface.js';
 import { DelayedError } from '../errors/delayed.error.js';
+import { InvalidJobDataError } from '../errors/invalid-job-data.error.js';
 import { ShutdownError } from '../errors/shutdown.error.js';
 import { UnrecoverableError } from '../errors/unrecoverable.error.js';
 import type { ResolvedBackoff } from '../interfaces/backoff.interface.js';
@@ -31,7 +32,8 @@ export function followUpOf(
     return later({ state: 'p', charge: 0 }, parseDuration(asError.delay) ?? 0);
   }
   const error = attemptError(asError, run.attemptsStarted);
-  if (asError instanceof UnrecoverableError) return { state: 'f', reason: 'unrecoverable', error };
+  if (asError instanceof UnrecoverableError || asError instanceof InvalidJobDataError)
+    return { state: 'f', reason: 'unrecoverable', error };
   if (run.attemptsStarted >= run.claimed.maxAttempts) return { state: 'f', reason: 'exhausted', error };
   return later({ state: 'r', charge: 1, error }, retryDelay(thrown, run, backoff, log));
 }
