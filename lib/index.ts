@@ -30,10 +30,21 @@ export { Processor } from './decorators/processor.decorator.js';
 export { Process } from './decorators/process.decorator.js';
 export { OnWorkerEvent } from './decorators/on-worker-event.decorator.js';
 export { WorkerHost } from './decorators/worker-host.js';
+export { JobData } from './decorators/job-data.decorator.js';
+export { CurrentJob } from './decorators/current-job.decorator.js';
+export { JobSignal } from './decorators/job-signal.decorator.js';
+export { JOB_REF } from './discovery/job-ref.js';
+export { isPgQueueContext, type PgQueueContextType } from './discovery/pg-queue-context.js';
 export { ActiveJob } from './queue/active-job.js';
 export { DelayedError } from './errors/delayed.error.js';
 export { UnrecoverableError } from './errors/unrecoverable.error.js';
 export type { ProcessOptions, ProcessorOptions } from './interfaces/processor-options.interface.js';
+export type { JobDataOptions } from './interfaces/job-data-options.interface.js';
+export type {
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+} from './interfaces/standard-schema.interface.js';
 export type { BackoffStrategy, WorkerOptions } from './interfaces/worker-options.interface.js';
 export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 
@@ -71,6 +82,7 @@ export { DatabaseUnavailableError } from './errors/database-unavailable.error.js
 export { DuplicateHandlerError } from './errors/duplicate-handler.error.js';
 export { DuplicateKeyError } from './errors/duplicate-key.error.js';
 export { InvalidEventError } from './errors/invalid-event.error.js';
+export { InvalidJobDataError } from './errors/invalid-job-data.error.js';
 export { InvalidJobError } from './errors/invalid-job.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidProcessorError } from './errors/invalid-processor.error.js';

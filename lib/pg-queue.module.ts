@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { HandlerBinder } from './discovery/handler-binder.js';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
@@ -27,6 +28,7 @@ import { SILENT } from './utils/log.js';
 import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 const HOST_PROVIDERS: Provider[] = [
+  HandlerBinder,
   ProcessorExplorer,
   StreamConsumerExplorer,
   {

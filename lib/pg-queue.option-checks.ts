@@ -70,6 +70,7 @@ export const CHECKED_OPTIONS: Shape<
   schema,
   migrations: oneOf('apply', 'check', 'off'),
   processing: bool,
+  inheritAppConfig: bool,
   maintenance: bool,
   pgque,
   maxDataBytes: integer(1, 268_435_456),

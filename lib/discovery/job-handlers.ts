@@ -7,6 +7,7 @@ import type { ActiveJob } from '../queue/active-job.js';
 import type { JobHandler } from '../runtime/processor-definition.js';
 import { text, timer } from '../utils/checks.js';
 import { readShape, type Refuse, type Shape } from '../utils/shape.js';
+import type { Calls } from './calls.js';
 import type { DecoratedMethod } from './decorated-methods.js';
 
 /** What a class handles: by name, and everything else. */
@@ -24,7 +25,7 @@ const CATCH_ALL = '*';
 const PROCESS_OPTIONS: Shape<ReadProcessOptions> = { name: text, timeout: timer };
 
 /**
- * Binds the handlers of one class.
+ * Binds the handlers of one class: to its instance, and those in `calls` to what stands before them.
  *
  * @throws InvalidProcessorError for a class without any, or with two ways of handling
  * @throws DuplicateHandlerError for two methods that would take the same jobs
@@ -34,9 +35,12 @@ export function bindHandlers(
   label: string,
   instance: object,
   methods: readonly DecoratedMethod<ProcessMetadata>[],
+  calls: Calls,
 ): JobHandlers {
-  if (instance instanceof WorkerHost)
-    return { handlers: new Map(), catchAll: bindWorkerHost(label, instance, methods) };
+  if (instance instanceof WorkerHost) {
+    refuseBothWays(label, methods);
+    return { handlers: new Map(), catchAll: bindHandler(`${label}.process`, instance, 'process', undefined, calls) };
+  }
   if (methods.length === 0) {
     throw new InvalidProcessorError(
       `${label} is a @Processor() without any handler: put @Process() on a method, or extend WorkerHost and write process(job)`,
@@ -45,7 +49,7 @@ export function bindHandlers(
   const handlers = new Map<string, JobHandler>();
   for (const { method, metadata } of methods) {
     const { name = CATCH_ALL, timeout } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
-    const handler = bindHandler(`${label}.${method}`, instance, method, timeout);
+    const handler = bindHandler(`${label}.${method}`, instance, method, timeout, calls);
     const earlier = handlers.get(name);
     if (earlier !== undefined) {
       throw new DuplicateHandlerError(
@@ -71,19 +75,25 @@ function readProcess(metadata: ProcessMetadata, refuse: Refuse): Partial<ReadPro
     : { name: text(metadata, 'name', refuse) };
 }
 
-function bindWorkerHost(label: string, host: WorkerHost, methods: readonly DecoratedMethod<unknown>[]): JobHandler {
+function refuseBothWays(label: string, methods: readonly DecoratedMethod<unknown>[]): void {
   const [other] = methods;
   if (other !== undefined) {
     throw new InvalidProcessorError(
       `${label}.${other.method}: @Process() in a class that extends WorkerHost, whose process() takes every job: use one of the two`,
     );
   }
-  return bindHandler(`${label}.process`, host, 'process', undefined);
 }
 
-function bindHandler(label: string, instance: object, method: string, timeout: number | undefined): JobHandler {
+function bindHandler(
+  label: string,
+  instance: object,
+  method: string,
+  timeout: number | undefined,
+  calls: Calls,
+): JobHandler {
   const target = instance as Record<string, (job: ActiveJob) => unknown>;
+  const call = calls.get(method);
   // no bind() and no rest arguments: this runs once per job
-  const run: JobHandler['run'] = (job) => target[method]!(job);
+  const run: JobHandler['run'] = call === undefined ? (job) => target[method]!(job) : (job) => call(job);
   return timeout === undefined ? { label, run } : { label, run, timeout };
 }

@@ -1,9 +1,10 @@
-import type { Type } from '@nestjs/common';
+import { Scope, type Type } from '@nestjs/common';
 import { PROCESSOR_METADATA, type ProcessorMetadata } from '../decorators/metadata.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
-import { plainText } from '../utils/checks.js';
-import { readShape, type Shape } from '../utils/shape.js';
+import { bool, plainText } from '../utils/checks.js';
+import { describeValue } from '../utils/describe-value.js';
+import { type Check, readShape, type Refuse, type Shape } from '../utils/shape.js';
 import { readWorkerOptions } from './worker-options.js';
 
 /** What a class's `@Processor()` says, checked. */
@@ -12,7 +13,18 @@ export interface ReadProcessor {
   readonly worker: Partial<ResolvedWorkerOptions>;
 }
 
-const PROCESSOR_OPTIONS: Shape<{ name: string }> = { name: plainText };
+const scope: Check<Scope> = (value, path, refuse) =>
+  value === Scope.DEFAULT || value === Scope.REQUEST
+    ? value
+    : refuse(path, `must be Scope.REQUEST or Scope.DEFAULT, not ${describeValue(value)}`);
+
+interface ReadProcessorOptions {
+  name: string;
+  scope: Scope;
+  durable: boolean;
+}
+
+const PROCESSOR_OPTIONS: Shape<ReadProcessorOptions> = { name: plainText, scope, durable: bool };
 
 /** A subclass has its parent's, unless it brings its own. */
 export function isProcessor(type: Type): boolean {
@@ -23,7 +35,14 @@ export function isProcessor(type: Type): boolean {
 export function readProcessor(type: Type): ReadProcessor {
   const { queue, worker }: ProcessorMetadata = Reflect.getMetadata(PROCESSOR_METADATA, type);
   const refuse = refuseOptions(`${type.name}: @Processor()`);
-  const name =
-    typeof queue === 'object' && queue !== null ? readShape(queue, '', PROCESSOR_OPTIONS, refuse).name : queue;
+  const name = typeof queue === 'object' && queue !== null ? readOptions(queue, refuse).name : queue;
   return { queue: plainText(name, 'name', refuse), worker: readWorkerOptions(worker, '', refuse) };
+}
+
+function readOptions(written: object, refuse: Refuse): Partial<ReadProcessorOptions> {
+  const options = readShape(written, '', PROCESSOR_OPTIONS, refuse);
+  if (options.durable === true && options.scope !== Scope.REQUEST) {
+    refuse('durable', `= true is for scope: Scope.REQUEST: say that too, or leave it out`);
+  }
+  return options;
 }

@@ -1,9 +1,14 @@
+import type { Scope } from '@nestjs/common';
 import type { Duration } from './duration.interface.js';
 
 /** The long form of `@Processor('email')`. */
 export interface ProcessorOptions {
   /** The queue. */
   name: string;
+  /** `Scope.REQUEST`: an instance for each attempt of a job, with what it injects; `JOB_REF` injects the job. Default: one for all. */
+  scope?: Scope;
+  /** With `Scope.REQUEST`: jobs share instances as the application's `ContextIdStrategy` says. Default `false`. */
+  durable?: boolean;
 }
 
 /** The long form of `@Process('welcome')`. */

@@ -26,6 +26,7 @@ export interface ResolvedModuleOptions {
   /** By stream: what was said, checked. */
   readonly streams: Readonly<Record<string, StreamSettings>>;
   readonly processing: boolean;
+  readonly inheritAppConfig: boolean;
   readonly maintenance: boolean;
   readonly pgque: ResolvedPgqueOptions;
   readonly maxDataBytes: number;
