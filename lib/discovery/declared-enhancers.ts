@@ -35,12 +35,12 @@ export function readDeclared(
   methods: readonly string[],
   kind: HandlerKind,
 ): Map<string, Declared> {
-  const { type } = candidate;
+  const { type, instance } = candidate;
   const onClass = enhancersOf(type);
   const read = new Map<string, Declared>();
   for (const method of methods) {
     const label = `${type.name}.${method}`;
-    const onMethod = enhancersOf(Reflect.get(type.prototype, method) as object);
+    const onMethod = enhancersOf(Object(Reflect.get(instance, method)));
     const parameters = readParameters(type, method, label, kind);
     for (const one of [onClass, onMethod]) refuseUnmade(candidate, one, parameters, label, kind);
     if (onMethod['@UsePipes()'].length > 0 && !parameters.piped) refuseIdlePipes(label, kind);
@@ -51,6 +51,7 @@ export function readDeclared(
   return read;
 }
 
+/** What a class, or a method itself, says; a subclass has its parent's. */
 function enhancersOf(target: object): Enhancers {
   const entries = Object.entries(KEYS).map(([name, key]) => [name, Reflect.getMetadata(key, target) ?? []]);
   return Object.fromEntries(entries) as Enhancers;

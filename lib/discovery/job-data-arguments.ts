@@ -6,16 +6,21 @@ import { describeValue } from '../utils/describe-value.js';
 import { memberPath } from '../utils/member-path.js';
 import { type Check, readShape, type Shape } from '../utils/shape.js';
 
-const schema: Check<StandardSchema> = (value, path, refuse) => {
+function isSchema(value: unknown): value is StandardSchema {
   const standard: unknown = Reflect.get(Object(value), '~standard');
-  return typeof Reflect.get(Object(standard), 'validate') === 'function'
-    ? (value as StandardSchema)
+  return typeof Reflect.get(Object(standard), 'validate') === 'function';
+}
+
+const schema: Check<StandardSchema> = (value, path, refuse) =>
+  isSchema(value)
+    ? value
     : refuse(path, `must be a Standard Schema, as one of zod, valibot or arktype, not ${describeValue(value)}`);
-};
 
 const pipes: Check<readonly unknown[]> = (value, path, refuse) => {
   if (!Array.isArray(value)) return refuse(path, `must be an array of pipes, not ${describeValue(value)}`);
   for (const [i, pipe] of value.entries()) {
+    // those of zod have a transform(), which means another thing
+    if (isSchema(pipe)) refuse(memberPath(path, i), 'is a schema, which is no pipe: give it as { schema }');
     // a class, or an instance; undefined is what a circular import gives
     const host: unknown = typeof pipe === 'function' ? pipe.prototype : pipe;
     if (typeof Reflect.get(Object(host), 'transform') !== 'function') {

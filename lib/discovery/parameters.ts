@@ -21,9 +21,10 @@ interface NestParameter {
 
 /** Reads them, and refuses what could not get a value. */
 export function readParameters(type: Type, method: string, label: string, kind: HandlerKind): Parameters {
-  const said = Object.entries<NestParameter>(Reflect.getMetadata(ROUTE_ARGS_METADATA, type, method) ?? {});
+  const host = parametersHost(type, method);
+  const said = Object.entries<NestParameter>(Reflect.getMetadata(ROUTE_ARGS_METADATA, host, method) ?? {});
   if (said.length === 0) return { decorated: false, piped: false, pipes: [] };
-  const own: readonly ParameterMetadata[] = Reflect.getMetadata(PARAMETER_METADATA, type, method) ?? [];
+  const own: readonly ParameterMetadata[] = Reflect.getMetadata(PARAMETER_METADATA, host, method) ?? [];
   const indexes = said.map(([, { index }]) => index);
   const twice = doubleIn(indexes) ?? doubleIn(own.map(({ index }) => index));
   if (twice !== undefined) {
@@ -51,6 +52,12 @@ export function readParameters(type: Type, method: string, label: string, kind: 
   };
 }
 
+/** Where decorators of parameters have left something, also when the class is a proxy of another one: as Nest looks for it. */
+function parametersHost(type: Type, method: string): Type {
+  const declared = type.prototype.constructor as Type;
+  return declared.prototype?.[method] === type.prototype[method] ? declared : type;
+}
+
 function doubleIn(indexes: readonly number[]): number | undefined {
   return indexes.find((index, i) => indexes.indexOf(index) !== i);
 }
@@ -65,7 +72,7 @@ function refuseUndecorated(
 ): void {
   const types: readonly unknown[] = Reflect.getMetadata('design:paramtypes', type.prototype, method) ?? [];
   // what wraps a method, as a decorator for transactions, has a length of its own
-  const { length } = Reflect.get(type.prototype, method) as { length: number };
+  const { length } = type.prototype[method] as { length: number };
   const count = Math.max(types.length, length);
   const missing = Array.from({ length: count }, (_, index) => index).find((index) => !decorated.has(index));
   if (missing === undefined) return;

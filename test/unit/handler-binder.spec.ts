@@ -35,6 +35,7 @@ import {
   StreamConsumer,
   type StreamContext,
   type StreamEvent,
+  WorkerHost,
 } from '../../lib/index.js';
 import type { JobRun } from '../../lib/runtime/job-run.js';
 import { type Explored, exploring } from '../support/exploring.js';
@@ -230,6 +231,12 @@ describe('refused at startup: a handler of jobs with', () => {
     ['no name of a property', [''], 'property', /must not be empty/],
     ['no pipe, as a circular import gives it', [undefined], 'pipes[0]', /must be a pipe.*not undefined/],
     ['no pipe after a property', ['to', class {}], 'pipes[0]', /must be a pipe/],
+    [
+      'a schema in place of a pipe',
+      [{ '~standard': { version: 1, vendor: 'zod', validate: () => ({ value: 1 }) }, transform: () => 1 }],
+      'pipes[0]',
+      /is a schema, which is no pipe: give it as \{ schema \}/,
+    ],
     ['no schema', [{ schema: { parse: () => 1 } }], 'schema', /must be a Standard Schema.*not an object/],
     ['an undefined schema', ['to', { schema: undefined }], 'schema', /is undefined: is it imported in a circle/],
     ['pipes that are no array', [{ pipes: ParseIntPipe }], 'pipes', /must be an array of pipes/],
@@ -374,4 +381,28 @@ it('a request-scoped controller may be a processor: it has an instance for each 
   const [web] = await processors({ controllers: [Web] });
   await expect(web!.catchAll!.run({ data: 1 } as ActiveJob, RUN)).resolves.toBe(1);
   await expect(web!.catchAll!.run({ data: 2 } as ActiveJob, RUN)).resolves.toBe(2);
+});
+
+it('a class that a decorator has put a proxy before has its parameters, and what stands before them', async () => {
+  const proxied = (type: Type): any => new Proxy(type, {});
+  @Processor('proxied')
+  @proxied
+  @UseGuards(Guard)
+  class Proxied {
+    @Process()
+    handle(@JobData('n', ParseIntPipe) n: number): number {
+      return n;
+    }
+  }
+  const [definition] = await processors({ providers: [Proxied] });
+  await expect(definition!.catchAll!.run(JOB, RUN)).resolves.toBe(5);
+});
+
+it('a method that is a property of the instance is called as it is', async () => {
+  @Processor('property')
+  class Property extends (WorkerHost as unknown as new () => object) {
+    process = (job: ActiveJob): unknown => job.data;
+  }
+  const [definition] = await processors({ providers: [Property] });
+  expect(definition!.catchAll!.run(JOB, RUN)).toEqual({ n: '5' });
 });
