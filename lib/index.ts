@@ -43,17 +43,23 @@ export { Job } from './queue/job.js';
 export type { BulkJob, BulkOptions, DefaultJobOptions, JobOptions } from './interfaces/job-options.interface.js';
 export type { JobCounts, JobState, RetryFilter } from './interfaces/job-state.interface.js';
 export type { BackoffOptions } from './interfaces/backoff.interface.js';
-export type { SqlExecutor, TransactionHandle } from './interfaces/transaction.interface.js';
+export type { SqlExecutor, TransactionHandle, TransactionMode } from './interfaces/transaction.interface.js';
 
 // processing
 export { Processor } from './decorators/processor.decorator.js';
 export { Process } from './decorators/process.decorator.js';
 export { OnWorkerEvent } from './decorators/on-worker-event.decorator.js';
 export { WorkerHost } from './decorators/worker-host.js';
+export { JobData } from './decorators/job-data.decorator.js';
+export { CurrentJob } from './decorators/current-job.decorator.js';
+export { JobSignal } from './decorators/job-signal.decorator.js';
+export { JOB_REF } from './discovery/job-ref.js';
+export { isPgQueueContext, type PgQueueContextType } from './discovery/pg-queue-context.js';
 export { ActiveJob } from './queue/active-job.js';
 export { DelayedError } from './errors/delayed.error.js';
 export { UnrecoverableError } from './errors/unrecoverable.error.js';
 export type { ProcessOptions, ProcessorOptions } from './interfaces/processor-options.interface.js';
+export type { JobDataOptions } from './interfaces/job-data-options.interface.js';
 export type { BackoffStrategy, WorkerOptions } from './interfaces/worker-options.interface.js';
 export type { WorkerEventMap } from './interfaces/worker-events.interface.js';
 

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { HandlerBinder } from './discovery/handler-binder.js';
 import { ProcessorExplorer } from './discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from './discovery/stream-consumer.explorer.js';
 import { PgConnection } from './engine/postgres/connection.js';
@@ -28,6 +29,7 @@ import { isContract } from './utils/queue-contract.js';
 import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 const HOST_PROVIDERS: Provider[] = [
+  HandlerBinder,
   ProcessorExplorer,
   StreamConsumerExplorer,
   {

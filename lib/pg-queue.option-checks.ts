@@ -93,6 +93,7 @@ export const CHECKED_OPTIONS: Shape<
   schema,
   migrations: oneOf('apply', 'check', 'off'),
   processing: bool,
+  inheritAppConfig: bool,
   maintenance: bool,
   pgque,
   carry,

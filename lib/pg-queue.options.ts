@@ -20,6 +20,7 @@ const DEFAULTS = {
   processors: {},
   streams: {},
   processing: true,
+  inheritAppConfig: false,
   maintenance: true,
   pgque: DEFAULT_PGQUE_OPTIONS,
   maxDataBytes: 1_048_576,

@@ -77,5 +77,6 @@ function register(
   options: QueueOptions,
 ): Queue {
   registry.register(name, options);
+  // an overload each
   return isContract(name) ? service.queue(name) : service.queue(name);
 }

@@ -1,5 +1,6 @@
-import { applyDecorators, Injectable } from '@nestjs/common';
+import { applyDecorators } from '@nestjs/common';
 import type { StreamConsumerOptions } from '../interfaces/stream-consumer-options.interface.js';
+import { injectable } from './injectable.js';
 import { stackableOnClass, STREAM_CONSUMER_METADATA, type StreamConsumerMetadata } from './metadata.js';
 
 /**
@@ -11,5 +12,5 @@ import { stackableOnClass, STREAM_CONSUMER_METADATA, type StreamConsumerMetadata
  */
 export function StreamConsumer(stream: string, options: StreamConsumerOptions): ClassDecorator {
   const metadata: StreamConsumerMetadata = { stream, options };
-  return applyDecorators(Injectable(), stackableOnClass(STREAM_CONSUMER_METADATA, metadata));
+  return applyDecorators(injectable(), stackableOnClass(STREAM_CONSUMER_METADATA, metadata));
 }

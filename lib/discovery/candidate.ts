@@ -1,15 +1,16 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+import type { InstanceWrapper } from './nest-internals.js';
 
 /** A provider or controller whose class is known. */
 export interface Candidate {
   readonly type: Type;
   /** For a provider that is not static, Nest's prototype of it: not to be called. */
   readonly instance: object;
-  /** One instance for the whole application: neither request-scoped, by itself or by a dependency, nor transient. */
+  /** One instance for the whole application: neither request-scoped, by itself or by a dependency or an enhancer, nor transient. */
   readonly isStatic: boolean;
+  /** Nest's own record of it. */
+  readonly wrapper: InstanceWrapper;
 }
 
 /** Every provider and controller that is an instance of a class: by class, factory, value or custom token; each class once. */
@@ -23,7 +24,7 @@ export function findCandidates(discovery: DiscoveryService): Candidate[] {
   return [...byType.values()];
 }
 
-function toCandidate(wrapper: Wrapper): Candidate | undefined {
+function toCandidate(wrapper: InstanceWrapper): Candidate | undefined {
   const instance: unknown = wrapper.instance;
   const type = typeOf(wrapper, instance);
   if (type === undefined) return undefined;
@@ -31,10 +32,11 @@ function toCandidate(wrapper: Wrapper): Candidate | undefined {
     type,
     instance: typeof instance === 'object' && instance !== null ? instance : type.prototype,
     isStatic: !wrapper.isTransient && wrapper.isDependencyTreeStatic(),
+    wrapper,
   };
 }
 
-function typeOf(wrapper: Wrapper, instance: unknown): Type | undefined {
+function typeOf(wrapper: InstanceWrapper, instance: unknown): Type | undefined {
   if (!wrapper.isNotMetatype) return isClass(wrapper.metatype) ? wrapper.metatype : undefined;
   if (!wrapper.isDependencyTreeStatic()) return isClass(wrapper.token) ? wrapper.token : undefined;
   return typeof instance === 'object' && instance !== null ? constructorOf(instance) : undefined;

@@ -8,6 +8,7 @@ import type { ActiveJob } from '../queue/active-job.js';
 import type { JobHandler } from '../runtime/processor-definition.js';
 import { bool, text, timer } from '../utils/checks.js';
 import { readShape, type Refuse, type Shape } from '../utils/shape.js';
+import type { Calls } from './calls.js';
 import type { DecoratedMethod } from './decorated-methods.js';
 import { contractOf, type ProcessorQueue, readContractOptions, underContract } from './handler-contract.js';
 
@@ -27,7 +28,7 @@ const CATCH_ALL = '*';
 const PROCESS_OPTIONS: Shape<ReadProcessOptions> = { name: text, timeout: timer, transactional: bool };
 
 /**
- * Binds the handlers of one class.
+ * Binds the handlers of one class: to its instance, and those in `calls` to what stands before them.
  *
  * @throws InvalidProcessorError for a class without any, or with two ways of handling
  * @throws DuplicateHandlerError for two methods that would take the same jobs
@@ -38,9 +39,11 @@ export function bindHandlers(
   instance: object,
   methods: readonly DecoratedMethod<ProcessMetadata>[],
   processor: ProcessorQueue,
+  calls: Calls,
 ): JobHandlers {
   if (instance instanceof WorkerHost) {
-    const host = bindWorkerHost(label, instance, methods);
+    refuseBothWays(label, methods);
+    const host = bindHandler(`${label}.process`, instance, 'process', {}, calls);
     return { handlers: new Map(), catchAll: underContract(host, processor.contract) };
   }
   if (methods.length === 0) {
@@ -51,7 +54,7 @@ export function bindHandlers(
   const handlers = new Map<string, JobHandler>();
   for (const { method, metadata } of methods) {
     const { name = CATCH_ALL, ...options } = readProcess(metadata, refuseOptions(`${label}.${method}: @Process()`));
-    const bound = bindHandler(`${label}.${method}`, instance, method, options);
+    const bound = bindHandler(`${label}.${method}`, instance, method, options, calls);
     const taken = name === CATCH_ALL ? undefined : name;
     const handler = underContract(bound, contractOf(bound.label, taken, metadata, processor));
     const earlier = handlers.get(name);
@@ -84,14 +87,13 @@ function readProcess(metadata: ProcessMetadata, refuse: Refuse): Partial<ReadPro
     : { name: text(metadata, 'name', refuse) };
 }
 
-function bindWorkerHost(label: string, host: WorkerHost, methods: readonly DecoratedMethod<unknown>[]): JobHandler {
+function refuseBothWays(label: string, methods: readonly DecoratedMethod<unknown>[]): void {
   const [other] = methods;
   if (other !== undefined) {
     throw new InvalidProcessorError(
       `${label}.${other.method}: @Process() in a class that extends WorkerHost, whose process() takes every job: use one of the two`,
     );
   }
-  return bindHandler(`${label}.process`, host, 'process', {});
 }
 
 function bindHandler(
@@ -99,10 +101,12 @@ function bindHandler(
   instance: object,
   method: string,
   options: Omit<Partial<ReadProcessOptions>, 'name'>,
+  calls: Calls,
 ): JobHandler {
   const target = instance as Record<string, (job: ActiveJob, client?: SqlExecutor) => unknown>;
-  // no bind() and no rest arguments: this runs once per job
-  const run: JobHandler['run'] =
-    options.transactional === true ? (job, _, client) => target[method]!(job, client) : (job) => target[method]!(job);
+  const call = calls.get(method) ?? ((job: ActiveJob, client?: SqlExecutor) => target[method]!(job, client));
+  // no bind() and no rest arguments: this runs once per job; and a handler without a transaction gets the job alone
+  const direct: JobHandler['run'] = calls.has(method) ? (job) => call(job) : (job) => target[method]!(job);
+  const run: JobHandler['run'] = options.transactional === true ? (job, _, client) => call(job, client) : direct;
   return { label, run, ...options };
 }

@@ -1,10 +1,11 @@
-import type { Type } from '@nestjs/common';
+import { Scope, type Type } from '@nestjs/common';
 import { PROCESSOR_METADATA, type ProcessorMetadata } from '../decorators/metadata.js';
 import { refuseOptions } from '../errors/invalid-options.error.js';
 import type { ResolvedWorkerOptions } from '../interfaces/worker-options.interface.js';
-import { plainText } from '../utils/checks.js';
+import { bool, plainText } from '../utils/checks.js';
+import { describeValue } from '../utils/describe-value.js';
 import { contract, isContract } from '../utils/queue-contract.js';
-import { readShape, type Refuse, type Shape } from '../utils/shape.js';
+import { type Check, readShape, type Refuse, type Shape } from '../utils/shape.js';
 import type { ProcessorQueue } from './handler-contract.js';
 import { readWorkerOptions } from './worker-options.js';
 
@@ -13,7 +14,18 @@ export interface ReadProcessor extends ProcessorQueue {
   readonly worker: Partial<ResolvedWorkerOptions>;
 }
 
-const PROCESSOR_OPTIONS: Shape<{ name: unknown }> = { name: (value) => value };
+const scope: Check<Scope> = (value, path, refuse) =>
+  value === Scope.DEFAULT || value === Scope.REQUEST
+    ? value
+    : refuse(path, `must be Scope.REQUEST or Scope.DEFAULT, not ${describeValue(value)}`);
+
+interface ReadProcessorOptions {
+  name: unknown;
+  scope: Scope;
+  durable: boolean;
+}
+
+const PROCESSOR_OPTIONS: Shape<ReadProcessorOptions> = { name: (value) => value, scope, durable: bool };
 
 /** A subclass has its parent's, unless it brings its own. */
 export function isProcessor(type: Type): boolean {
@@ -25,7 +37,7 @@ export function readProcessor(type: Type): ReadProcessor {
   const { queue, worker }: ProcessorMetadata = Reflect.getMetadata(PROCESSOR_METADATA, type);
   const refuse = refuseOptions(`${type.name}: @Processor()`);
   const isOptions = typeof queue === 'object' && queue !== null && !isContract(queue);
-  const name = isOptions ? readShape(queue, '', PROCESSOR_OPTIONS, refuse).name : queue;
+  const name = isOptions ? readOptions(queue, refuse).name : queue;
   const of = isContract(name) ? contractedQueue(name, refuse) : { queue: plainText(name, 'name', refuse) };
   return { ...of, worker: readWorkerOptions(worker, '', refuse) };
 }
@@ -33,4 +45,12 @@ export function readProcessor(type: Type): ReadProcessor {
 function contractedQueue(of: unknown, refuse: Refuse): ProcessorQueue {
   const agreed = contract(of, '', refuse);
   return { queue: agreed.name, contract: agreed };
+}
+
+function readOptions(written: object, refuse: Refuse): Partial<ReadProcessorOptions> {
+  const options = readShape(written, '', PROCESSOR_OPTIONS, refuse);
+  if (options.durable === true && options.scope !== Scope.REQUEST) {
+    refuse('durable', `= true is for scope: Scope.REQUEST: say that too, or leave it out`);
+  }
+  return options;
 }

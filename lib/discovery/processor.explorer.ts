@@ -7,6 +7,8 @@ import type { ProcessorDefinition } from '../runtime/processor-definition.js';
 import { PG_QUEUE_OPTIONS } from '../utils/tokens.js';
 import { findCandidates, type Candidate } from './candidate.js';
 import { findDecoratedMethods, type DecoratedMethods } from './decorated-methods.js';
+import { HandlerBinder } from './handler-binder.js';
+import { JOB_HANDLERS } from './handler-kind.js';
 import { bindHandlers } from './job-handlers.js';
 import { isProcessor, readProcessor } from './processor-metadata.js';
 import { refuseConflicts } from './refuse-conflicts.js';
@@ -23,15 +25,18 @@ import { resolveWorkerOptions } from './worker-options.js';
 export class ProcessorExplorer {
   readonly #discovery: DiscoveryService;
   readonly #scanner: MetadataScanner;
+  readonly #binder: HandlerBinder;
   readonly #options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>;
 
   constructor(
     discovery: DiscoveryService,
     scanner: MetadataScanner,
+    binder: HandlerBinder,
     @Inject(PG_QUEUE_OPTIONS) options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>,
   ) {
     this.#discovery = discovery;
     this.#scanner = scanner;
+    this.#binder = binder;
     this.#options = options;
   }
 
@@ -42,23 +47,26 @@ export class ProcessorExplorer {
     return definitions;
   }
 
-  #define({ type, instance, isStatic }: Candidate): ProcessorDefinition | undefined {
+  #define(candidate: Candidate): ProcessorDefinition | undefined {
+    const { type, instance, wrapper } = candidate;
     const methods = findDecoratedMethods(this.#scanner, type.prototype);
     if (!isProcessor(type)) return refuseStrays(type.name, type.prototype, methods);
-    if (!isStatic) {
-      throw new InvalidProcessorError(
-        `${type.name} is request-scoped or transient, by itself or by a dependency; processors must be singletons for now`,
-      );
-    }
     const processor = readProcessor(type);
     const { queue, worker } = processor;
+    if (wrapper.isTransient) {
+      throw new InvalidProcessorError(
+        `${type.name} is transient, and nobody injects a processor: leave its scope out, or say Scope.REQUEST for an instance for each job`,
+      );
+    }
     const configured = Object.hasOwn(this.#options.processors, queue) ? this.#options.processors[queue]! : {};
+    const handlers = instance instanceof WorkerHost ? ['process'] : methods.process.map(({ method }) => method);
+    const calls = this.#binder.bind(candidate, handlers, JOB_HANDLERS);
     return {
       label: type.name,
       queue,
       options: resolveWorkerOptions(this.#options.worker, worker, configured),
-      ...bindHandlers(type.name, instance, methods.process, processor),
-      listeners: bindListeners(type.name, instance, methods.events),
+      ...bindHandlers(type.name, instance, methods.process, processor, calls),
+      listeners: bindListeners(candidate, methods.events),
     };
   }
 }

@@ -5,6 +5,8 @@ import { InvalidStreamConsumerError } from '../errors/invalid-stream-consumer.er
 import type { StreamConsumerDefinition } from '../runtime/streams/stream-consumer-definition.js';
 import { findCandidates, type Candidate } from './candidate.js';
 import { findStreamMethods, type StreamMethods } from './decorated-methods.js';
+import { HandlerBinder } from './handler-binder.js';
+import { STREAM_HANDLERS } from './handler-kind.js';
 import { refuseStreamConflicts } from './refuse-stream-conflicts.js';
 import { isStreamConsumer, readStreamConsumer } from './stream-consumer-metadata.js';
 import {
@@ -25,10 +27,12 @@ import { bindStreamHandlers } from './stream-handlers.js';
 export class StreamConsumerExplorer {
   readonly #discovery: DiscoveryService;
   readonly #scanner: MetadataScanner;
+  readonly #binder: HandlerBinder;
 
-  constructor(discovery: DiscoveryService, scanner: MetadataScanner) {
+  constructor(discovery: DiscoveryService, scanner: MetadataScanner, binder: HandlerBinder) {
     this.#discovery = discovery;
     this.#scanner = scanner;
+    this.#binder = binder;
   }
 
   /** @throws InvalidStreamConsumerError, DuplicateHandlerError, InvalidOptionsError */
@@ -38,13 +42,14 @@ export class StreamConsumerExplorer {
     return definitions;
   }
 
-  #define({ type, instance, isStatic }: Candidate): StreamConsumerDefinition | undefined {
+  #define(candidate: Candidate): StreamConsumerDefinition | undefined {
+    const { type, instance, isStatic } = candidate;
     const methods = findStreamMethods(this.#scanner, type.prototype);
     if (!isStreamConsumer(type)) return refuseStrays(type.name, methods);
     if (!isStatic) {
       throw new InvalidStreamConsumerError(
-        `${type.name} is request-scoped or transient, by itself or by a dependency; a stream consumer must be a singleton: ` +
-          `resolve in its handlers what belongs to a request, with ModuleRef`,
+        `${type.name} is request-scoped or transient, by itself, by a dependency or by a guard, interceptor, pipe or filter; ` +
+          `a stream consumer must be a singleton: resolve in its handlers what belongs to a request, with ModuleRef`,
       );
     }
     const { stream, group, options: said } = readStreamConsumer(type);
@@ -52,7 +57,16 @@ export class StreamConsumerExplorer {
     const refuse = refuseOptions(`${type.name}: @StreamConsumer()`);
     refuseContradictions(stream, options, refuse);
     refuseWhatPgqueDecides(options, said, refuse);
-    return { label: type.name, stream, group, options, said, ...bindStreamHandlers(type.name, instance, methods) };
+    const names = [...methods.events, ...methods.batches].map(({ method }) => method);
+    const calls = this.#binder.bind(candidate, names, STREAM_HANDLERS);
+    return {
+      label: type.name,
+      stream,
+      group,
+      options,
+      said,
+      ...bindStreamHandlers(type.name, instance, methods, calls),
+    };
   }
 }
 

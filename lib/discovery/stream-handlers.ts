@@ -9,6 +9,7 @@ import type {
 } from '../runtime/streams/stream-consumer-definition.js';
 import { plainText } from '../utils/checks.js';
 import type { Refuse } from '../utils/shape.js';
+import type { Calls } from './calls.js';
 import type { DecoratedMethod, StreamMethods } from './decorated-methods.js';
 
 /** What a class handles: by type and everything else, or whole batches. */
@@ -17,15 +18,20 @@ export type StreamHandlers = Pick<StreamConsumerDefinition, 'handlers' | 'catchA
 const CATCH_ALL = '*';
 
 /**
- * Binds the handlers of one class.
+ * Binds the handlers of one class: to its instance, and those in `calls` to what stands before them.
  *
  * @throws InvalidStreamConsumerError for a class without any, or with both kinds
  * @throws DuplicateHandlerError for two methods that would take the same events
  * @throws InvalidOptionsError for types that `@OnStreamEvent()` cannot take
  */
-export function bindStreamHandlers(label: string, instance: object, methods: StreamMethods): StreamHandlers {
+export function bindStreamHandlers(
+  label: string,
+  instance: object,
+  methods: StreamMethods,
+  calls: Calls,
+): StreamHandlers {
   const [batch, ...others] = methods.batches;
-  if (batch === undefined) return bindEventHandlers(label, instance, methods.events);
+  if (batch === undefined) return bindEventHandlers(label, instance, methods.events, calls);
   const [event] = methods.events;
   if (event !== undefined) {
     throw new InvalidStreamConsumerError(
@@ -38,7 +44,7 @@ export function bindStreamHandlers(label: string, instance: object, methods: Str
       `${bothTake(`${label}.${batch.method}`, `${label}.${other.method}`)} whole batches: use @OnStreamBatch() once in a class`,
     );
   }
-  return { handlers: new Map(), batch: bindBatchHandler(label, instance, batch.method) };
+  return { handlers: new Map(), batch: bindBatchHandler(label, instance, batch.method, calls) };
 }
 
 /** For messages: `events of type 'order.created'`. */
@@ -52,6 +58,7 @@ function bindEventHandlers(
   label: string,
   instance: object,
   methods: readonly DecoratedMethod<StreamEventMetadata>[],
+  calls: Calls,
 ): StreamHandlers {
   if (methods.length === 0) {
     throw new InvalidStreamConsumerError(
@@ -60,7 +67,7 @@ function bindEventHandlers(
   }
   const handlers = new Map<string, StreamEventHandler>();
   for (const { method, metadata } of methods) {
-    const handler = bindEventHandler(label, instance, method);
+    const handler = bindEventHandler(label, instance, method, calls);
     for (const type of readTypes(metadata, refuseOptions(`${handler.label}: @OnStreamEvent()`))) {
       const earlier = handlers.get(type);
       if (earlier !== undefined) {
@@ -91,13 +98,15 @@ function readTypes(metadata: StreamEventMetadata, refuse: Refuse): readonly stri
   return Array.from(metadata, (type, i) => plainText(type, `type[${i}]`, refuse));
 }
 
-function bindEventHandler(label: string, instance: object, method: string): StreamEventHandler {
+function bindEventHandler(label: string, instance: object, method: string, calls: Calls): StreamEventHandler {
   const target = instance as Record<string, StreamEventHandler['run']>;
   // no bind() and no rest arguments: this runs once per event
-  return { label: `${label}.${method}`, run: (event, context) => target[method]!(event, context) };
+  const run: StreamEventHandler['run'] = calls.get(method) ?? ((event, context) => target[method]!(event, context));
+  return { label: `${label}.${method}`, run };
 }
 
-function bindBatchHandler(label: string, instance: object, method: string): StreamBatchHandler {
+function bindBatchHandler(label: string, instance: object, method: string, calls: Calls): StreamBatchHandler {
   const target = instance as Record<string, StreamBatchHandler['run']>;
-  return { label: `${label}.${method}`, run: (events, context) => target[method]!(events, context) };
+  const run: StreamBatchHandler['run'] = calls.get(method) ?? ((events, context) => target[method]!(events, context));
+  return { label: `${label}.${method}`, run };
 }

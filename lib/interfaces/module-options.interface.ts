@@ -39,6 +39,11 @@ export interface PgQueueModuleOptions {
   /** Whether this process runs handlers. Default `true`; `false` in a producer-only (API) instance. */
   processing?: boolean;
   /**
+   * Whether the application's global guards, interceptors, pipes and filters (`APP_*` and `useGlobal*()`) also stand before the
+   * handlers of jobs and events, as with `connectMicroservice()`'s option of this name. Default `false`.
+   */
+  inheritAppConfig?: boolean;
+  /**
    * Whether this process, when it runs handlers, takes part in upkeep: recovers the jobs of dead processes, reclaims space. One
    * at a time does it. Default `true`.
    */

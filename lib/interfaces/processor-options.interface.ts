@@ -1,3 +1,4 @@
+import type { Scope } from '@nestjs/common';
 import type { Duration } from './duration.interface.js';
 import type { QueueContract } from './queue-contract.interface.js';
 
@@ -5,6 +6,10 @@ import type { QueueContract } from './queue-contract.interface.js';
 export interface ProcessorOptions {
   /** The queue, or its contract. */
   name: string | QueueContract;
+  /** `Scope.REQUEST`: an instance for each attempt of a job, with what it injects; `JOB_REF` injects the job. Default: one for all. */
+  scope?: Scope;
+  /** With `Scope.REQUEST`: jobs share instances as the application's `ContextIdStrategy` says. Default `false`. */
+  durable?: boolean;
 }
 
 /** The long form of `@Process('welcome')`. */

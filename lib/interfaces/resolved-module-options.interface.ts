@@ -30,6 +30,7 @@ export interface ResolvedModuleOptions {
   /** The name of the transaction host to follow; undefined: the one without a name. */
   readonly transactionHost?: string | false;
   readonly processing: boolean;
+  readonly inheritAppConfig: boolean;
   readonly maintenance: boolean;
   readonly pgque: ResolvedPgqueOptions;
   readonly carry?: CarryOptions;

@@ -32,7 +32,7 @@ export function followUpOf(
     return later({ state: 'p', charge: 0 }, parseDuration(asError.delay) ?? 0);
   }
   const error = attemptError(asError, run.attemptsStarted);
-  // its handler has not seen it: a retry() finds the attempts that were made, and no more
+  // its handler has not seen it: the attempt does not count
   if (asError instanceof InvalidJobDataError) return { state: 'f', reason: 'unrecoverable', charge: -1, error };
   if (asError instanceof UnrecoverableError) return { state: 'f', reason: 'unrecoverable', error };
   if (run.attemptsStarted >= run.claimed.maxAttempts) return { state: 'f', reason: 'exhausted', error };

@@ -1,5 +1,4 @@
-import { Inject, Injectable, Scope } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { type CanActivate, Injectable, Scope, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import {
   DuplicateHandlerError,
@@ -76,20 +75,35 @@ describe('an application does not start with', () => {
     expect(error.message).toMatch(/Empty .*put @Process\(\) on a method/);
   });
 
-  it('a request-scoped processor, by itself or by what it injects', async () => {
-    @Injectable({ scope: Scope.REQUEST })
-    class PerRequest {
-      constructor(@Inject(REQUEST) readonly request: unknown) {}
+  it('a transient processor, or one whose guard Nest would pass over', async () => {
+    @Injectable()
+    class Guard implements CanActivate {
+      canActivate(): boolean {
+        return false;
+      }
     }
-    @Processor('email')
-    class NeedsRequest {
-      constructor(readonly dependency: PerRequest) {}
-
+    @Injectable({ scope: Scope.TRANSIENT })
+    @Processor('transient')
+    class Transient {
       @Process()
       run(): void {}
     }
-    const error = await refusalOf({}, { providers: [PerRequest, NeedsRequest] });
-    expect(error).toBeInstanceOf(InvalidProcessorError);
-    expect(error.message).toMatch(/NeedsRequest is request-scoped/);
+    @Processor('guarded')
+    @UseGuards(Guard)
+    class Guarded {
+      @Process()
+      run(): void {}
+    }
+    for (const [provider, says] of [
+      [Transient, /^Transient is transient.*say Scope\.REQUEST/],
+      [
+        { provide: Guarded, useFactory: () => new Guarded() },
+        /^Guarded\.run: @UseGuards\(\) has the class Guard, of which/,
+      ],
+    ] as const) {
+      const error = await refusalOf({}, { providers: [provider] });
+      expect(error).toBeInstanceOf(InvalidProcessorError);
+      expect(error.message).toMatch(says);
+    }
   });
 });

@@ -9,3 +9,9 @@ export function heapInUse(): number {
   collect();
   return process.memoryUsage().heapUsed;
 }
+
+/** How many of them are still alive. To be called in a later turn than the one that saw them last. */
+export function aliveOf(parts: readonly WeakRef<object>[]): number {
+  collect();
+  return parts.filter((part) => part.deref() !== undefined).length;
+}

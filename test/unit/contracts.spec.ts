@@ -1,5 +1,4 @@
 import { Module, type Type } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { type } from 'arktype';
 import * as v from 'valibot';
@@ -18,7 +17,7 @@ import {
   type QueueContract,
 } from '../../lib/index.js';
 import type { ProcessorDefinition } from '../../lib/runtime/processor-definition.js';
-import { PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
+import { exploring } from '../support/exploring.js';
 import { describeIssues, pathOfIssues, validate } from '../../lib/utils/validate.js';
 
 const welcome = z.object({ to: z.string() });
@@ -77,11 +76,7 @@ it('getQueueToken() of a contract is not that of its name: nobody gets an unvali
 });
 
 async function explore(...providers: Type[]): Promise<ProcessorDefinition[]> {
-  const options = { provide: PG_QUEUE_OPTIONS, useValue: { worker: {}, processors: {} } };
-  const module = await Test.createTestingModule({
-    imports: [DiscoveryModule],
-    providers: [...providers, ProcessorExplorer, options],
-  }).compile();
+  const module = await exploring({ providers });
   return module.get(ProcessorExplorer).explore();
 }
 

@@ -1,6 +1,4 @@
 import { Controller, Inject, Injectable, Module, Scope, type Provider, type Type } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
-import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { ProcessorExplorer } from '../../lib/discovery/processor.explorer.js';
 import {
@@ -16,7 +14,7 @@ import {
 } from '../../lib/index.js';
 import type { JobRun } from '../../lib/runtime/job-run.js';
 import type { ProcessorDefinition } from '../../lib/runtime/processor-definition.js';
-import { PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
+import { exploring } from '../support/exploring.js';
 
 const JOB = {} as ActiveJob;
 const RUN = {} as JobRun;
@@ -30,11 +28,7 @@ interface Setup {
 
 async function explore(providers: Provider[], setup: Setup = {}): Promise<ProcessorDefinition[]> {
   const { controllers = [], imports = [], worker = {}, processors = {} } = setup;
-  const module = await Test.createTestingModule({
-    imports: [DiscoveryModule, ...imports],
-    controllers,
-    providers: [...providers, ProcessorExplorer, { provide: PG_QUEUE_OPTIONS, useValue: { worker, processors } }],
-  }).compile();
+  const module = await exploring({ providers, controllers, imports, options: { worker, processors } });
   return module.get(ProcessorExplorer).explore();
 }
 
@@ -276,29 +270,15 @@ describe('refused at startup', () => {
     await expect(explore([Both])).rejects.toThrow(/Both\.x: @Process\(\) in a class that extends WorkerHost/);
   });
 
-  it.each([Scope.REQUEST, Scope.TRANSIENT])('a processor of scope %d', async (scope) => {
-    @Injectable({ scope })
-    class Scoped {
-      @Process('x')
-      x(): void {}
-    }
-    // the decorator that is applied last decides about the scope
-    Processor('q')(Scoped);
-    Injectable({ scope })(Scoped);
-    await expect(explore([Scoped])).rejects.toThrow(InvalidProcessorError);
-    await expect(explore([Scoped])).rejects.toThrow(/Scoped is request-scoped or transient/);
-  });
-
-  it('a processor that is request-scoped by what it injects', async () => {
-    @Injectable({ scope: Scope.REQUEST })
-    class PerRequest {}
+  it('a transient processor', async () => {
     @Processor('q')
-    class Scoped {
-      constructor(@Inject(PerRequest) readonly perRequest: PerRequest) {}
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Transient {
       @Process('x')
       x(): void {}
     }
-    await expect(explore([PerRequest, Scoped])).rejects.toThrow(/by a dependency/);
+    await expect(explore([Transient])).rejects.toThrow(InvalidProcessorError);
+    await expect(explore([Transient])).rejects.toThrow(/^Transient is transient.*Scope\.REQUEST/);
   });
 
   it.each<[string, () => void]>([
@@ -307,7 +287,11 @@ describe('refused at startup', () => {
     ['name', () => Processor('')(Target)],
     ['name', () => Processor('a\u001eb')(Target)],
     ['name', () => Processor({ name: 'a\nb' })(Target)],
-    ['scope', () => Processor({ name: 'q', scope: 1 } as { name: string })(Target)],
+    ['scope', () => Processor({ name: 'q', scope: Scope.TRANSIENT })(Target)],
+    ['scope', () => Processor({ name: 'q', scope: 'REQUEST' as unknown as Scope })(Target)],
+    ['durable', () => Processor({ name: 'q', durable: true })(Target)],
+    ['durable', () => Processor({ name: 'q', scope: Scope.REQUEST, durable: 1 as unknown as boolean })(Target)],
+    ['scoop', () => Processor({ name: 'q', scoop: Scope.REQUEST } as { name: string })(Target)],
   ])('@Processor() with a wrong %s', async (path, decorate) => {
     decorate();
     const attempt = explore([Target]);

@@ -1,6 +1,4 @@
 import { Controller, Inject, Injectable, Module, type Provider, type Type } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
-import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { ProcessorExplorer } from '../../lib/discovery/processor.explorer.js';
 import { resolveStreamConsumerOptions } from '../../lib/discovery/stream-consumer-options.js';
@@ -15,7 +13,7 @@ import {
   type StreamEvent,
 } from '../../lib/index.js';
 import type { StreamConsumerDefinition } from '../../lib/runtime/streams/stream-consumer-definition.js';
-import { PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
+import { exploring } from '../support/exploring.js';
 
 const EVENT = { id: '1', type: 'order.created' } as StreamEvent;
 const CONTEXT = { group: 'billing' } as StreamContext;
@@ -27,11 +25,7 @@ interface Setup {
 
 async function explore(providers: Provider[], setup: Setup = {}): Promise<StreamConsumerDefinition[]> {
   const { controllers = [], imports = [] } = setup;
-  const module = await Test.createTestingModule({
-    imports: [DiscoveryModule, ...imports],
-    controllers,
-    providers: [...providers, StreamConsumerExplorer],
-  }).compile();
+  const module = await exploring({ providers, controllers, imports });
   return module.get(StreamConsumerExplorer).explore();
 }
 
@@ -285,15 +279,7 @@ describe('a stream consumer', () => {
         return 'x';
       }
     }
-    const module = await Test.createTestingModule({
-      imports: [DiscoveryModule],
-      providers: [
-        Both,
-        StreamConsumerExplorer,
-        ProcessorExplorer,
-        { provide: PG_QUEUE_OPTIONS, useValue: { worker: {}, processors: {} } },
-      ],
-    }).compile();
+    const module = await exploring({ providers: [Both] });
     const [consumer] = module.get(StreamConsumerExplorer).explore();
     const [processor] = module.get(ProcessorExplorer).explore();
     expect([consumer!.label, processor!.label]).toStrictEqual(['Both', 'Both']);

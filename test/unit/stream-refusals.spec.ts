@@ -1,6 +1,4 @@
 import { Controller, Inject, Injectable, Scope, type Provider, type Type } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
-import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { StreamConsumerExplorer } from '../../lib/discovery/stream-consumer.explorer.js';
 import {
@@ -14,14 +12,11 @@ import {
   StreamConsumer,
   type StreamConsumerOptions,
 } from '../../lib/index.js';
+import { exploring } from '../support/exploring.js';
 
 /** What exploring these is refused with. */
 async function refusalOf(providers: Provider[], controllers: Type[] = []): Promise<Error & { path?: string }> {
-  const module = await Test.createTestingModule({
-    imports: [DiscoveryModule],
-    controllers,
-    providers: [...providers, StreamConsumerExplorer],
-  }).compile();
+  const module = await exploring({ providers, controllers });
   try {
     module.get(StreamConsumerExplorer).explore();
   } catch (error) {
