@@ -101,10 +101,50 @@ console.log('all have ended');
 `,
 };
 
+/** The application around what is said of guards and the like: it adds jobs, and says what became of them. */
+const GUARDED: Snippet = {
+  document: 'README.md',
+  line: 0,
+  where: 'the guarded office',
+  language: 'ts',
+  code: `// guarded.ts
+import { setTimeout } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { PgQueueModule, QueueService } from 'nestjs-pgqueue';
+import { ChargesProcessor } from '../../docs-nest/files/charges.processor.js';
+import { ReportsProcessor, Tenant } from '../../docs-nest/files/reports.processor.js';
+import { InvoicesProcessor } from './invoices.processor.js';
+
+@Module({
+  imports: [PgQueueModule.forRoot({ connection: process.env.DATABASE_URL, migrations: 'apply' })],
+  providers: [ChargesProcessor, InvoicesProcessor, ReportsProcessor, Tenant],
+})
+class GuardedModule {}
+
+const app = await NestFactory.createApplicationContext(GuardedModule);
+const queues = app.get(QueueService);
+for (const [queue, name, data] of [
+  ['invoices', 'send', { tenant: 'open', invoice: '007' }],
+  ['invoices', 'send', { tenant: 'closed', invoice: '8' }],
+  ['charges', 'charge', { optional: true }],
+  ['charges', 'charge', { optional: false }],
+  ['reports', 'monthly', { tenant: 'a' }],
+] as const) {
+  const { id } = await queues.add(queue, name, data, { backoff: 0 });
+  const found = async () => (await queues.queue(queue).getJob(id))!;
+  while (!['completed', 'failed'].includes(await (await found()).getState())) await setTimeout(10);
+  const job = await found();
+  console.log(\`\${name}: \${await job.getState()} at attempt \${job.attemptsStarted}: \${job.returnvalue ?? job.failedReason}\`);
+}
+await app.close();
+`,
+};
+
 let project: SnippetProject;
 
 beforeAll(() => {
-  project = snippetProject('snippets', [...inDocuments, WRONG, SHOP, OFFICE]);
+  project = snippetProject('snippets', [...inDocuments, WRONG, SHOP, OFFICE, GUARDED]);
   project.emit();
 }, 120_000);
 
@@ -116,6 +156,7 @@ describe('TypeScript in the documents', () => {
       'docs/contracts.md',
       'docs/guarantees.md',
       'docs/migrating-from-bull.md',
+      'docs/nest.md',
       'docs/operating.md',
       'docs/options.md',
       'docs/streams.md',
@@ -239,4 +280,26 @@ describe('what the README says of contracts, as written', () => {
       await office.dispose();
     }
   });
+});
+
+describe('what the documents say of guards, interceptors, pipes, filters and scopes, as written', () => {
+  const database = freshDatabase();
+
+  it('becomes of their jobs', async () => {
+    const office = new Child(project.compiled('README.md', 'guarded.ts'), { env: { DATABASE_URL: database.url } });
+    try {
+      await office.line(/^job \d+, send: sent invoice 7$/);
+      await office.line(/^monthly: /);
+      expect(await office.ended).toEqual({ code: 0, signal: null });
+    } finally {
+      await office.dispose();
+    }
+    expect(office.lines.filter((line) => / at attempt /.test(line))).toEqual([
+      'send: completed at attempt 1: sent invoice 7',
+      'send: failed at attempt 1: The tenant is closed',
+      'charge: completed at attempt 1: not charged',
+      'charge: failed at attempt 2: The card was declined',
+      'monthly: completed at attempt 1: the report of tenant_a',
+    ]);
+  }, 60_000);
 });
