@@ -9,6 +9,7 @@ interface SlonikTransaction {
 /**
  * Slonik's transaction: a connection with a transaction's id.
  *
+ * - Before version 49 it had none, and looked as any connection does.
  * - Whether it has ended it does not show; Slonik then refuses what is run on it.
  */
 export const slonik: TransactionDriver = {
@@ -20,7 +21,9 @@ export const slonik: TransactionDriver = {
   },
   refusal(handle) {
     if (!isSlonik(handle)) return undefined;
-    const what = hasMethods(handle, 'end') ? 'a Slonik pool' : 'a Slonik connection';
+    const what = hasMethods(handle, 'end')
+      ? 'a Slonik pool'
+      : 'a Slonik connection (as transactions look before Slonik 49)';
     return commitsAtOnce(what, 'the transaction of pool.transaction(async (transaction) => { … })');
   },
 };

@@ -74,7 +74,7 @@ describe('tx', () => {
     ],
     ['a Sequelize instance', sequelize, 't of'],
     ['a Slonik pool', withMethods(`${SLONIK} end`), 'the transaction'],
-    ['a Slonik connection', withMethods(SLONIK), 'the transaction'],
+    ['a Slonik connection (as transactions look before Slonik 49)', withMethods(SLONIK), 'the transaction'],
     ['sql of postgres.js itself', callable('unsafe typed json begin'), 'the sql'],
     ['a reserved connection of postgres.js', callable('unsafe typed json release'), 'the sql'],
     ['db of pg-promise itself', withMethods(PG_PROMISE), 'the t'],
