@@ -33,7 +33,8 @@ function isPgClient(handle: object): handle is PgClient {
 
 /** A pool runs each statement on any of its clients. */
 export function isPgPool(handle: object): boolean {
-  return hasMethods(handle, 'query', 'connect') && 'totalCount' in handle && 'idleCount' in handle;
+  const counts = ['totalCount', 'idleCount'].map((name) => Reflect.get(handle, name) as unknown);
+  return hasMethods(handle, 'query', 'connect') && !counts.includes(undefined);
 }
 
 /** Whether a client says that no transaction is open on it. */
