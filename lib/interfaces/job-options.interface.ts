@@ -27,7 +27,7 @@ export interface JobOptions extends DefaultJobOptions {
   uniqueKey?: string;
   /** Becomes `job.id`, unique in its queue: a second `add()` with it returns the first job for as long as that one is kept. Not all digits. */
   jobId?: string;
-  /** Write the job in this open transaction: it exists exactly when that commits. */
+  /** Write the job in this open transaction: it exists exactly when that commits. The transaction handle of a driver or ORM, as it is. */
   tx?: TransactionHandle;
 }
 

@@ -3,7 +3,7 @@ import type { BulkJob, BulkOptions, JobOptions } from '../interfaces/job-options
 import type { JobCounts, JobState, RetryFilter } from '../interfaces/job-state.interface.js';
 import type { QueueContract } from '../interfaces/queue-contract.interface.js';
 import type { Duration } from '../interfaces/duration.interface.js';
-import type { SqlExecutor } from '../interfaces/transaction.interface.js';
+import type { TransactionExecutor } from '../interfaces/transaction.interface.js';
 import { refuseJob } from '../errors/invalid-job.error.js';
 import { bool, duration, integer, oneOf, plainText } from '../utils/checks.js';
 import { addedJobSource } from './added-job-source.js';
@@ -178,7 +178,7 @@ export class Queue<Data = any, Result = any, Name extends string = string> {
   }
 
   /** In the caller's transaction: that which is given, or is open around the call. */
-  #executor(tx: unknown): SqlExecutor | undefined {
+  #executor(tx: unknown): TransactionExecutor | undefined {
     const { ambient, registry } = this.#context;
     return ambient.executorFor(tx, registry.transactionFor(this.name), `queue '${this.name}'`);
   }

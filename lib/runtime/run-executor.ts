@@ -8,6 +8,7 @@ import type {
   WorkerEngine,
 } from '../engine/worker-engine.interface.js';
 import { JobTimeoutError } from '../errors/job-timeout.error.js';
+import { InvalidTransactionError } from '../errors/invalid-transaction.error.js';
 import { JobCancelledError } from '../errors/job-cancelled.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { ShutdownError } from '../errors/shutdown.error.js';
@@ -257,13 +258,19 @@ export class RunExecutor implements RunContext {
     if (run.settled) throw new LeaseLostError(`Job ${run.id} is no longer this handler's: roll back`);
     run.completedInTransaction = true;
     run.completedWith = output;
-    await this.#deps.engine.completeIn(executor, this.#deps.worker(), this.#deps.queueId, {
-      key,
-      run: number,
-      lease,
-      ran: performance.now() - run.startedAt,
-      output,
-    });
+    try {
+      await this.#deps.engine.completeIn(executor, this.#deps.worker(), this.#deps.queueId, {
+        key,
+        run: number,
+        lease,
+        ran: performance.now() - run.startedAt,
+        output,
+      });
+    } catch (error) {
+      // nothing was written
+      if (error instanceof InvalidTransactionError) run.completedInTransaction = false;
+      throw error;
+    }
   }
 
   #pump(): void {

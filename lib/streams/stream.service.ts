@@ -1,6 +1,6 @@
 import type { NewStreamEvent, StreamEvent } from '../interfaces/stream-event.interface.js';
 import type { ObserveOptions, PublishOptions, ReadOptions } from '../interfaces/stream-options.interface.js';
-import type { SqlExecutor } from '../interfaces/transaction.interface.js';
+import type { TransactionExecutor } from '../interfaces/transaction.interface.js';
 import { createEventDraft, createEventDrafts } from './event-draft.js';
 import { toStreamEvent } from './stored-event.js';
 import { checkGroup, checkPublishOptions, checkReadOptions, checkSeek, checkStream } from './stream-arguments.js';
@@ -101,7 +101,7 @@ export class StreamService {
   }
 
   /** In the caller's transaction: that which is given, or is open around the call. */
-  #executor(stream: string, tx: unknown): SqlExecutor | undefined {
+  #executor(stream: string, tx: unknown): TransactionExecutor | undefined {
     const mode = this.#context.transactionFor(stream);
     return this.#context.ambient.executorFor(tx, mode, `stream '${stream}'`);
   }

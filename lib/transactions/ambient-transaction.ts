@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidTransactionError } from '../errors/invalid-transaction.error.js';
-import type { SqlExecutor, TransactionMode } from '../interfaces/transaction.interface.js';
+import type { TransactionExecutor, TransactionMode } from '../interfaces/transaction.interface.js';
+import { serverError } from '../utils/server-error.js';
 import { toExecutor } from './to-executor.js';
 import type { TransactionHost } from './transaction-host.js';
 
@@ -8,7 +9,7 @@ import type { TransactionHost } from './transaction-host.js';
 const NOT_HERE = new Set(['42883', '3F000', '42P01']);
 
 interface HandlersOwn {
-  readonly executor: SqlExecutor;
+  readonly executor: TransactionExecutor;
   ended: boolean;
 }
 
@@ -32,7 +33,7 @@ export class AmbientTransaction {
   }
 
   /** Runs a handler in a transaction that is its own: what it adds joins it. */
-  async within<T>(executor: SqlExecutor, work: () => Promise<T>): Promise<T> {
+  async within<T>(executor: TransactionExecutor, work: () => Promise<T>): Promise<T> {
     const own: HandlersOwn = { executor, ended: false };
     try {
       return await this.#handlers.run(own, work);
@@ -47,7 +48,7 @@ export class AmbientTransaction {
    * @param what for messages: `queue 'email'`
    * @throws InvalidTransactionError
    */
-  executorFor(tx: unknown, mode: TransactionMode, what: string): SqlExecutor | undefined {
+  executorFor(tx: unknown, mode: TransactionMode, what: string): TransactionExecutor | undefined {
     if (tx !== undefined) return toExecutor(tx);
     if (mode === 'never') return undefined;
     const open = this.#openAround(what);
@@ -59,7 +60,7 @@ export class AmbientTransaction {
     return open;
   }
 
-  #openAround(what: string): SqlExecutor | undefined {
+  #openAround(what: string): TransactionExecutor | undefined {
     const own = this.#handlers.getStore();
     if (own?.ended === true) {
       throw new InvalidTransactionError(
@@ -73,13 +74,14 @@ export class AmbientTransaction {
 }
 
 /** The transaction may well be another database's: that is said, in place of a function that does not exist. */
-function elsewhereSaid(executor: SqlExecutor, what: string): SqlExecutor {
+function elsewhereSaid(executor: TransactionExecutor, what: string): TransactionExecutor {
   return {
+    ...(executor.isOnlySession !== undefined && { isOnlySession: executor.isOnlySession }),
     async query(text, values) {
       try {
         return await executor.query(text, values);
       } catch (error) {
-        if (!NOT_HERE.has((error as { code?: string }).code ?? '')) throw error;
+        if (!NOT_HERE.has(serverError(error)?.code ?? '')) throw error;
         throw new InvalidTransactionError(
           `The transaction around this is on a database without this schema: say transaction: 'never' for ${what}, or which transactions are meant with forRoot({ transactionHost })`,
           { cause: error },

@@ -4,10 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/signals.js';
 import { answers, Child, freePort } from './support/child.js';
 import { freshDatabase } from './support/fresh-database.js';
-import { request, type Snippet, snippets } from './support/markdown.js';
+import { DOCUMENTS, OF_DRIVERS, request, type Snippet, snippets } from './support/markdown.js';
 import { snippetProject, type SnippetProject } from './support/snippet-project.js';
 
-const inDocuments = snippets('ts');
+const inDocuments = snippets(
+  'ts',
+  DOCUMENTS.filter((document) => document !== OF_DRIVERS),
+);
 const WRONG: Snippet = {
   document: 'wrong.md',
   line: 10,

@@ -174,11 +174,15 @@ it.each(['timed out', 'was taken by another process'])('of a run that %s is a Le
   expect(now?.returnvalue ?? null).toBe(why === 'timed out' ? 'second' : null);
 });
 
-it('with what is no transaction is refused, and the job completes as it returns', async () => {
+it.each([
+  ['a pool', () => pool],
+  ['a client on which no transaction is open', async () => database.connect()],
+])('with %s is refused, and the job completes as it returns', async (_what, make) => {
   const name = newQueue();
   const refusals: unknown[] = [];
   const handler = processor(name, async (job) => {
-    await job.completeIn(pool as never, 'x').catch((error: { code: string }) => refusals.push(error.code));
+    const tx = await make();
+    await job.completeIn(tx as never, 'x').catch((error: { code: string }) => refusals.push(error.code));
     return 'returned';
   });
   const queue = (await start({ providers: [handler] })).queue(name);

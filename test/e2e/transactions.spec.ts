@@ -114,14 +114,24 @@ it('addBulk in a transaction exists exactly when that commits', async () => {
   expect(new Set(jobs.map(({ id }) => id)).size).toBe(6000);
 });
 
+it('a client whose BEGIN has not been answered yet is in its transaction', async () => {
+  const client = await database.connect();
+  void client.query('begin');
+  await queue.add('job', 'rolled back', { tx: client });
+  await client.query('rollback');
+  await ended(queue, await queue.add('job', 'after'));
+  expect(ran).toEqual(['after']);
+});
+
 it.each([
-  ['a pool', () => new pg.Pool()],
-  ['an object', () => ({})],
-  ['null', () => null],
+  ['a pool', async () => new pg.Pool()],
+  ['a client without a transaction', async () => database.connect()],
+  ['a client whose transaction has ended', async () => tx.query('commit').then(() => tx)],
+  ['an object', async () => ({})],
+  ['null', async () => null],
 ])('%s is refused as tx, and nothing is written', async (_, make) => {
-  await expect(queue.add('job', 'no tx', { tx: make() as never })).rejects.toMatchObject({
-    code: 'PGQUEUE_INVALID_TRANSACTION',
-  });
+  const refused = { code: 'PGQUEUE_INVALID_TRANSACTION' };
+  await expect(queue.add('job', 'no tx', { tx: (await make()) as never })).rejects.toMatchObject(refused);
   await ended(queue, await queue.add('job', 'after'));
   expect(ran).toEqual(['after']);
 });

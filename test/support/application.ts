@@ -31,7 +31,7 @@ export interface ApplicationParts {
 
 /** A Nest application on the test database, as a user would put it together; started. */
 export async function startApplication(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'url' | 'schema'>,
   { providers = [], imports = [], options = {} }: ApplicationParts,
 ): Promise<INestApplicationContext> {
   @Module({

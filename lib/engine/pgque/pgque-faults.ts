@@ -1,6 +1,7 @@
 import { UnknownGroupError } from '../../errors/unknown-group.error.js';
 import { UnknownStreamError } from '../../errors/unknown-stream.error.js';
 import { sqlState } from '../postgres/connection-faults.js';
+import { serverError } from '../../utils/server-error.js';
 
 /** How often something that others do at the same moment is tried: each of them can be in the way once. */
 const TRIES = 10;
@@ -12,10 +13,11 @@ const RAISED = 'P0001';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
-/** What PgQue's words mean, as an error of this package's. */
+/** What PgQue's words mean, as an error of this package's; also of a statement on a caller's transaction. */
 export function explain(error: unknown, queue: string, consumer?: string): unknown {
-  if (sqlState(error) !== RAISED) return error;
-  const { message } = error as Error;
+  const said = serverError(error);
+  if (said?.code !== RAISED) return error;
+  const { message } = said;
   if (NO_QUEUE.test(message)) {
     return new UnknownStreamError(
       `PgQue has no queue '${queue}': create it, select pgque.create_queue('${queue.replaceAll("'", "''")}'), or say forRoot({ pgque: { createQueues: true } })`,

@@ -38,8 +38,8 @@ export const NACK = `select count(pgque.nack($1::bigint,
   f.after * interval '1 ms', f.reason))::text as nacked
 from unnest($2::bigint[], $3::float8[], $4::text[]) as f(id, after, reason)`;
 
-/** $1 batch. */
-export const ACK = `select pgque.ack($1::bigint)::text as acked`;
+/** $1 batch. As SEND, it may run on a caller's transaction: text goes over, and comes back. */
+export const ACK = `select pgque.ack($1::text::bigint)::text as acked`;
 
 /**
  * $1 queue, $2 type, $3 payload, $4 key, $5 headers. Null when the transaction's snapshot may be an old one: PgQ puts an event

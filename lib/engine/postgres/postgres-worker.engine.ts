@@ -25,6 +25,7 @@ import { packOutcomes } from './outcome-packing.js';
 import type { PostgresListener } from './postgres-listener.js';
 import type { QueueIds } from './queue-ids.js';
 import { SqlState } from './schema-names.js';
+import { serverError } from '../../utils/server-error.js';
 import type { Statement } from './statement.js';
 import { type BatchRow, unpackBatch } from './streams/batch-unpacking.js';
 import { EVENT_COLUMNS } from './streams/event-packing.js';
@@ -214,8 +215,10 @@ from ${this.#connection.names.schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9,
         ],
       );
     } catch (error) {
-      if (sqlState(error) !== SqlState.leaseLost) throw error;
-      throw new LeaseLostError((error as Error).message, { cause: error });
+      if (serverError(error)?.code !== SqlState.leaseLost) throw error;
+      // in the server's words a driver may have put its statement
+      const what = `Job ${key} was taken from this worker: its run ${run} has ended or its lease is gone`;
+      throw new LeaseLostError(what, { cause: error });
     }
   }
 

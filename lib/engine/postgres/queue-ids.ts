@@ -1,4 +1,4 @@
-import type { SqlExecutor } from '../../interfaces/transaction.interface.js';
+import type { TransactionExecutor } from '../../interfaces/transaction.interface.js';
 import type { PgConnection } from './connection.js';
 
 /** How the ids of one kind are found and made. */
@@ -27,13 +27,13 @@ export class QueueIds {
   }
 
   /**
-   * The id, making the queue if need be. When the pool has no connection left the caller's transaction makes it: waiting
-   * for one might be waiting for that transaction.
+   * The id, making the queue if need be. When the pool has no connection left the caller's transaction makes it, or when the
+   * database has no further session: waiting for one might be waiting for that transaction.
    */
-  async ensure(name: string, executor?: SqlExecutor): Promise<number> {
+  async ensure(name: string, executor?: TransactionExecutor): Promise<number> {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    if (executor !== undefined && !this.#connection.hasRoom) {
+    if (executor !== undefined && (executor.isOnlySession === true || !this.#connection.hasRoom)) {
       // not remembered: it is gone again if that transaction rolls back
       const { rows } = (await executor.query(this.#statement, [name])) as { rows: { id: string }[] };
       return Number(rows[0]!.id);

@@ -11,6 +11,9 @@ export const DOCUMENTS: readonly string[] = [
   ...readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`),
 ];
 
+/** Its TypeScript is of libraries that test/drivers has, and is run there. */
+export const OF_DRIVERS = 'docs/transactions.md';
+
 export interface Snippet {
   readonly document: string;
   /** Of its first line in the document, from 1. */
