@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serverError } from '../../lib/engine/postgres/server-error.js';
+import { serverError } from '../../lib/utils/server-error.js';
 
 /** As drivers and ORMs make them; test/drivers/ has the real ones. */
 function wrapped(message: string, members: object): Error {
