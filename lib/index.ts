@@ -2,6 +2,7 @@
 export { PgQueueModule } from './pg-queue.module.js';
 export type {
   PgQueueModuleAsyncOptions,
+  PgQueueModuleExtras,
   PgQueueModuleOptions,
   PgQueueOptionsFactory,
 } from './interfaces/module-options.interface.js';
@@ -37,6 +38,7 @@ export type {
 // producing
 export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { getQueueToken } from './utils/get-queue-token.js';
+export { getPgQueueRuntimeToken, getQueueServiceToken, getStreamServiceToken } from './utils/database-tokens.js';
 export { QueueService } from './queue/queue.service.js';
 export { Queue } from './queue/queue.js';
 export { Job } from './queue/job.js';

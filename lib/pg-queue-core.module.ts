@@ -8,52 +8,24 @@ import {
 } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { PgConnection } from './engine/postgres/connection.js';
-import { Notifier } from './engine/postgres/notifier.js';
-import { QueueIds } from './engine/postgres/queue-ids.js';
 import { InvalidOptionsError } from './errors/invalid-options.error.js';
-import { CORE_PROVIDERS } from './pg-queue-core.providers.js';
 import { ConfigurableModuleClass } from './pg-queue.module-definition.js';
-import { JobAppender } from './queue/job-appender.js';
-import { QueueRegistry } from './queue/queue.registry.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
 import { AmbientTransaction } from './transactions/ambient-transaction.js';
 import { type TransactionHost, transactionHostToken } from './transactions/transaction-host.js';
-import { QueueService } from './queue/queue.service.js';
-import { PostgresJobEngine } from './engine/postgres/postgres-job.engine.js';
-import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
-import { StreamService } from './streams/stream.service.js';
 import { StreamTails } from './streams/stream-tails.js';
-import { AMBIENT_TRANSACTION, CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
-import { StreamClient } from './streams/stream-client.js';
-import { getStreamClientToken } from './utils/get-stream-client-token.js';
+import { type Database, databaseNames } from './discovery/databases.js';
+import { AMBIENT_TRANSACTION, DATABASE, PG_QUEUE_OPTIONS } from './utils/tokens.js';
 
 /**
  * Owns the connection and what only needs that: global, so that it opens first and closes last, when the
  * handlers that drain have added their last jobs.
  *
- * - One per application: a second one would be a second pool and a second worker, and is refused before either connects.
+ * - One per database: a second one of a name would be a second pool and a second worker, and is refused before either connects.
+ * - What it provides and exports is put together with the database's name in `coreModule()`.
  */
 @Global()
-@Module({
-  providers: CORE_PROVIDERS,
-  exports: [
-    PG_QUEUE_OPTIONS,
-    AMBIENT_TRANSACTION,
-    CARRIED_CONTEXT,
-    PgConnection,
-    QueueIds,
-    Notifier,
-    PostgresJobEngine,
-    JobAppender,
-    QueueRegistry,
-    QueueService,
-    STREAM_IDS,
-    PostgresStreamEngine,
-    StreamService,
-    StreamClient,
-    getStreamClientToken('pgque'),
-  ],
-})
+@Module({})
 export class PgQueueCoreModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
@@ -63,6 +35,7 @@ export class PgQueueCoreModule
   readonly #modules: ModulesContainer;
   readonly #moduleRef: ModuleRef;
   readonly #ambient: AmbientTransaction;
+  readonly #database: string | undefined;
   readonly #hostName: string | false | undefined;
 
   constructor(
@@ -71,6 +44,7 @@ export class PgQueueCoreModule
     modules: ModulesContainer,
     moduleRef: ModuleRef,
     @Inject(AMBIENT_TRANSACTION) ambient: AmbientTransaction,
+    @Inject(DATABASE) { name }: Database,
     @Inject(PG_QUEUE_OPTIONS) { transactionHost }: Pick<ResolvedModuleOptions, 'transactionHost'>,
   ) {
     super();
@@ -79,14 +53,16 @@ export class PgQueueCoreModule
     this.#modules = modules;
     this.#moduleRef = moduleRef;
     this.#ambient = ambient;
+    this.#database = name;
     this.#hostName = transactionHost;
   }
 
   async onModuleInit(): Promise<void> {
-    if ([...this.#modules.values()].filter(({ metatype }) => metatype === PgQueueCoreModule).length > 1) {
+    if (databaseNames(this.#modules).filter((name) => name === this.#database).length > 1) {
+      const which = this.#database === undefined ? '' : ` with name: '${this.#database}'`;
       throw new InvalidOptionsError(
         'forRoot',
-        'PgQueueModule.forRoot() is imported more than once: import it once, in the root module; QueueService is injectable everywhere',
+        `PgQueueModule.forRoot()${which} is imported more than once: import it once, in the root module; QueueService is injectable everywhere. For another database give it another name`,
       );
     }
     this.#ambient.follow(await this.#transactionHost());
@@ -95,11 +71,12 @@ export class PgQueueCoreModule
 
   /** @throws InvalidOptionsError for one that is named and not there. */
   async #transactionHost(): Promise<TransactionHost | undefined> {
-    const name = this.#hostName;
-    if (name === false) return undefined;
+    if (this.#hostName === false) return undefined;
+    // of another database than the one without a name, by that one's
+    const name = this.#hostName ?? this.#database;
     const token = await transactionHostToken(name);
     const host = token === undefined ? undefined : this.#find(token);
-    if (host === undefined && name !== undefined) {
+    if (host === undefined && this.#hostName !== undefined) {
       throw new InvalidOptionsError(
         'transactionHost',
         `PgQueueModule.forRoot(): transactionHost = '${name}' is no connection name of a ClsPluginTransactional in this application`,

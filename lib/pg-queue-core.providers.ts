@@ -1,4 +1,4 @@
-import type { Provider } from '@nestjs/common';
+import type { FactoryProvider } from '@nestjs/common';
 import { PgqueBatchEngine } from './engine/pgque/pgque-batch.engine.js';
 import { PostgresPgqueEngine } from './engine/pgque/pgque.engine.js';
 import { PgConnection } from './engine/postgres/connection.js';
@@ -28,7 +28,7 @@ import { getStreamClientToken } from './utils/get-stream-client-token.js';
 import { AMBIENT_TRANSACTION, CARRIED_CONTEXT, PG_QUEUE_OPTIONS, STREAM_IDS } from './utils/tokens.js';
 
 /** By factory: the classes themselves know nothing of Nest. */
-export const CORE_PROVIDERS: Provider[] = [
+export const CORE_PROVIDERS: readonly FactoryProvider[] = [
   {
     provide: PG_QUEUE_OPTIONS,
     useFactory: (written: unknown) => resolveModuleOptions(written),

@@ -1,5 +1,5 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
-import type { PgQueueModuleOptions } from './interfaces/module-options.interface.js';
+import { ConfigurableModuleBuilder, type DynamicModule } from '@nestjs/common';
+import type { PgQueueModuleExtras, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
 
 /** What the core module extends: `forRoot()`, `forRootAsync()`, and the token of the options as they were written. */
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<PgQueueModuleOptions>({
@@ -7,4 +7,5 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new Configurabl
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createPgQueueOptions')
+  .setExtras<PgQueueModuleExtras>({ name: undefined }, (definition): DynamicModule => definition)
   .build();

@@ -15,7 +15,11 @@ import { PostgresMaintenanceEngine } from './engine/postgres/postgres-maintenanc
 import { PostgresWorkerEngine } from './engine/postgres/postgres-worker.engine.js';
 import { PostgresStreamEngine } from './engine/postgres/streams/postgres-stream.engine.js';
 import { QueueIds } from './engine/postgres/queue-ids.js';
-import type { PgQueueModuleAsyncOptions, PgQueueModuleOptions } from './interfaces/module-options.interface.js';
+import type {
+  PgQueueModuleAsyncOptions,
+  PgQueueModuleExtras,
+  PgQueueModuleOptions,
+} from './interfaces/module-options.interface.js';
 import type { QueueContract } from './interfaces/queue-contract.interface.js';
 import type { RegisterQueueAsyncOptions, RegisterQueueOptions } from './interfaces/register-queue.interface.js';
 import type { ResolvedModuleOptions } from './interfaces/resolved-module-options.interface.js';
@@ -26,7 +30,11 @@ import { PgqueRuntime } from './runtime/pgque/pgque-runtime.js';
 import { QueueRuntime } from './runtime/runtime.js';
 import { SILENT } from './utils/log.js';
 import { isContract } from './utils/queue-contract.js';
-import { PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { plainText } from './utils/checks.js';
+import { DATABASE, OPENED_DATABASE, PG_QUEUE_OPTIONS } from './utils/tokens.js';
+import { CORE_PROVIDERS } from './pg-queue-core.providers.js';
+import { coreExports, coreOf, hostOf, ofDatabase } from './pg-queue.databases.js';
+import { refuseOptions } from './errors/invalid-options.error.js';
 
 const HOST_PROVIDERS: Provider[] = [
   HandlerBinder,
@@ -70,7 +78,6 @@ const HOST_PROVIDERS: Provider[] = [
     },
     inject: [PgConnection, PG_QUEUE_OPTIONS],
   },
-  PgQueueRuntime,
 ];
 
 /**
@@ -83,13 +90,13 @@ export class PgQueueModule {
   static readonly schemaVersion: number = SCHEMA_VERSION;
 
   /** @throws InvalidOptionsError at startup for options that cannot be used. */
-  static forRoot(options: PgQueueModuleOptions = {}): DynamicModule {
-    return host(PgQueueCoreModule.forRoot(options));
+  static forRoot(options: PgQueueModuleOptions & PgQueueModuleExtras = {}): DynamicModule {
+    return host(PgQueueCoreModule.forRoot(options), options);
   }
 
   /** As `forRoot()`, with options from a factory, a class or an existing provider. */
   static forRootAsync(options: PgQueueModuleAsyncOptions): DynamicModule {
-    return host(PgQueueCoreModule.forRootAsync(options));
+    return host(PgQueueCoreModule.forRootAsync(options), options);
   }
 
   /**
@@ -126,15 +133,38 @@ export class PgQueueModule {
   }
 }
 
-function host(core: DynamicModule): DynamicModule {
+function host(core: DynamicModule, options: PgQueueModuleExtras | undefined): DynamicModule {
+  const database = checkedName(options);
+  const which = { provide: DATABASE, useValue: { name: database } };
   return {
     module: PgQueueModule,
-    imports: [core, DiscoveryModule],
-    providers: HOST_PROVIDERS,
-    exports: [PgQueueRuntime],
+    imports: [
+      {
+        ...core,
+        providers: [
+          ...(core.providers ?? []),
+          which,
+          { ...which, provide: OPENED_DATABASE },
+          ...coreOf(CORE_PROVIDERS, database),
+        ],
+        exports: coreExports(database),
+      },
+      DiscoveryModule,
+    ],
+    providers: [which, ...hostOf(HOST_PROVIDERS, database)],
+    exports: [ofDatabase(PgQueueRuntime, database)],
   };
 }
 
-function feature(queues: readonly { name: string | QueueContract }[], providers: Provider[]): DynamicModule {
-  return { module: PgQueueModule, providers, exports: queues.flatMap(({ name }) => queueTokens(name)) };
+/** @throws InvalidOptionsError */
+function checkedName(options: unknown): string | undefined {
+  const name: unknown = Reflect.get(Object(options), 'name');
+  return name === undefined ? undefined : plainText(name, 'name', refuseOptions('PgQueueModule.forRoot()'));
+}
+
+function feature(
+  queues: readonly Pick<RegisterQueueOptions, 'name' | 'database'>[],
+  providers: Provider[],
+): DynamicModule {
+  return { module: PgQueueModule, providers, exports: queues.flatMap(queueTokens) };
 }

@@ -7,6 +7,7 @@ import type {
   RegisterQueueAsyncOptions,
   RegisterQueueOptions,
 } from './interfaces/register-queue.interface.js';
+import { ofDatabase } from './pg-queue.databases.js';
 import type { Queue } from './queue/queue.js';
 import { QueueRegistry } from './queue/queue.registry.js';
 import { QueueService } from './queue/queue.service.js';
@@ -14,41 +15,41 @@ import { getQueueToken } from './utils/get-queue-token.js';
 import { isContract, queueNameOf } from './utils/queue-contract.js';
 
 /** A queue by its token; making it registers its defaults and its contract. */
-export function queueProviders({ name, ...options }: RegisterQueueOptions): Provider[] {
+export function queueProviders({ name, database, ...options }: RegisterQueueOptions): Provider[] {
   return [
     {
-      provide: getQueueToken(name),
+      provide: getQueueToken(name, database),
       useFactory: (registry: QueueRegistry, service: QueueService) => register(registry, service, name, options),
-      inject: [QueueRegistry, QueueService],
+      inject: [ofDatabase(QueueRegistry, database), ofDatabase(QueueService, database)],
     },
-    ...byName(name),
+    ...byName(name, database),
   ];
 }
 
 /** What a registration makes injectable. */
-export function queueTokens(queue: string | QueueContract): string[] {
-  return [...new Set([getQueueToken(queue), getQueueToken(queueNameOf(queue))])];
+export function queueTokens({ name, database }: Pick<RegisterQueueOptions, 'name' | 'database'>): string[] {
+  return [...new Set([getQueueToken(name, database), getQueueToken(queueNameOf(name), database)])];
 }
 
 /** What has a contract may be asked for by its name, too. */
-function byName(queue: string | QueueContract): Provider[] {
-  const [token, ...others] = queueTokens(queue);
+function byName(name: string | QueueContract, database: string | undefined): Provider[] {
+  const [token, ...others] = queueTokens({ name, ...(database !== undefined && { database }) });
   return others.map((provide) => ({ provide, useExisting: token }));
 }
 
 /** A queue whose options come from a factory, a class or an existing provider. */
 export function queueAsyncProviders(queue: RegisterQueueAsyncOptions): Provider[] {
-  const { name } = queue;
-  const optionsToken = `${getQueueToken(name)}_options`;
+  const { name, database } = queue;
+  const optionsToken = `${getQueueToken(name, database)}_options`;
   return [
     ...optionsProviders(queue, optionsToken),
     {
-      provide: getQueueToken(name),
+      provide: getQueueToken(name, database),
       useFactory: (registry: QueueRegistry, service: QueueService, options: QueueOptions) =>
         register(registry, service, name, options),
-      inject: [QueueRegistry, QueueService, optionsToken],
+      inject: [ofDatabase(QueueRegistry, database), ofDatabase(QueueService, database), optionsToken],
     },
-    ...byName(name),
+    ...byName(name, database),
   ];
 }
 

@@ -11,6 +11,8 @@ import { readWorkerOptions } from './worker-options.js';
 
 /** What a class's `@Processor()` says, checked. */
 export interface ReadProcessor extends ProcessorQueue {
+  /** Of which `forRoot({ name })`. */
+  readonly database?: string;
   readonly worker: Partial<ResolvedWorkerOptions>;
 }
 
@@ -21,11 +23,17 @@ const scope: Check<Scope> = (value, path, refuse) =>
 
 interface ReadProcessorOptions {
   name: unknown;
+  database: string;
   scope: Scope;
   durable: boolean;
 }
 
-const PROCESSOR_OPTIONS: Shape<ReadProcessorOptions> = { name: (value) => value, scope, durable: bool };
+const PROCESSOR_OPTIONS: Shape<ReadProcessorOptions> = {
+  name: (value) => value,
+  database: plainText,
+  scope,
+  durable: bool,
+};
 
 /** A subclass has its parent's, unless it brings its own. */
 export function isProcessor(type: Type): boolean {
@@ -37,9 +45,9 @@ export function readProcessor(type: Type): ReadProcessor {
   const { queue, worker }: ProcessorMetadata = Reflect.getMetadata(PROCESSOR_METADATA, type);
   const refuse = refuseOptions(`${type.name}: @Processor()`);
   const isOptions = typeof queue === 'object' && queue !== null && !isContract(queue);
-  const name = isOptions ? readOptions(queue, refuse).name : queue;
+  const { name, database } = isOptions ? readOptions(queue, refuse) : { name: queue };
   const of = isContract(name) ? contractedQueue(name, refuse) : { queue: plainText(name, 'name', refuse) };
-  return { ...of, worker: readWorkerOptions(worker, '', refuse) };
+  return { ...of, ...(database !== undefined && { database }), worker: readWorkerOptions(worker, '', refuse) };
 }
 
 function contractedQueue(of: unknown, refuse: Refuse): ProcessorQueue {

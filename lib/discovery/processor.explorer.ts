@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { WorkerHost } from '../decorators/worker-host.js';
 import { InvalidProcessorError } from '../errors/invalid-processor.error.js';
 import type { ResolvedModuleOptions } from '../interfaces/resolved-module-options.interface.js';
 import type { ProcessorDefinition } from '../runtime/processor-definition.js';
-import { PG_QUEUE_OPTIONS } from '../utils/tokens.js';
+import { DATABASE, PG_QUEUE_OPTIONS } from '../utils/tokens.js';
+import { type Database, refuseUnknownDatabase } from './databases.js';
 import { findCandidates, type Candidate } from './candidate.js';
 import { findDecoratedMethods, type DecoratedMethods } from './decorated-methods.js';
 import { HandlerBinder } from './handler-binder.js';
@@ -16,7 +17,7 @@ import { bindListeners } from './worker-listeners.js';
 import { resolveWorkerOptions } from './worker-options.js';
 
 /**
- * Finds the application's processors and binds their methods.
+ * Finds the application's processors of one database and binds their methods.
  *
  * - What is decorated runs or is refused, with class and method: nothing is ignored.
  * - Worker options: the defaults, then the module's `worker`, then `@Processor()`'s, then the module's `processors[queue]`.
@@ -26,17 +27,23 @@ export class ProcessorExplorer {
   readonly #discovery: DiscoveryService;
   readonly #scanner: MetadataScanner;
   readonly #binder: HandlerBinder;
+  readonly #modules: ModulesContainer;
+  readonly #database: string | undefined;
   readonly #options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>;
 
   constructor(
     discovery: DiscoveryService,
     scanner: MetadataScanner,
     binder: HandlerBinder,
+    modules: ModulesContainer,
+    @Inject(DATABASE) { name }: Database,
     @Inject(PG_QUEUE_OPTIONS) options: Pick<ResolvedModuleOptions, 'worker' | 'processors'>,
   ) {
     this.#discovery = discovery;
     this.#scanner = scanner;
     this.#binder = binder;
+    this.#modules = modules;
+    this.#database = name;
     this.#options = options;
   }
 
@@ -52,7 +59,9 @@ export class ProcessorExplorer {
     const methods = findDecoratedMethods(this.#scanner, type.prototype);
     if (!isProcessor(type)) return refuseStrays(type.name, type.prototype, methods);
     const processor = readProcessor(type);
-    const { queue, worker } = processor;
+    const { queue, worker, database } = processor;
+    refuseUnknownDatabase(`${type.name}: @Processor()`, database, this.#modules);
+    if (database !== this.#database) return undefined;
     if (wrapper.isTransient) {
       throw new InvalidProcessorError(
         `${type.name} is transient, and nobody injects a processor: leave its scope out, or say Scope.REQUEST for an instance for each job`,

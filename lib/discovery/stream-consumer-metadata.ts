@@ -12,11 +12,14 @@ import { STREAM_CONSUMER_OPTIONS } from './stream-consumer-options.js';
 export interface ReadStreamConsumer {
   readonly stream: string;
   readonly group: string;
+  /** Of which `forRoot({ name })`. */
+  readonly database?: string;
   readonly options: Partial<ResolvedStreamConsumerOptions>;
 }
 
-const OPTIONS: Shape<ResolvedStreamConsumerOptions & { group: string }> = {
+const OPTIONS: Shape<ResolvedStreamConsumerOptions & { group: string; database: string }> = {
   group: plainText,
+  database: plainText,
   ...STREAM_CONSUMER_OPTIONS,
 };
 
@@ -39,9 +42,9 @@ export function readStreamConsumer(type: Type): ReadStreamConsumer {
   }
   const refuse = refuseOptions(`${type.name}: @StreamConsumer()`);
   const stream = plainText(metadata.stream, 'stream', refuse);
-  const { group, ...options } = readShape(metadata.options, '', OPTIONS, refuse);
+  const { group, database, ...options } = readShape(metadata.options, '', OPTIONS, refuse);
   if (group === undefined) {
     return refuse('group', `is missing: name the group whose place in the stream is kept, as { group: 'billing' }`);
   }
-  return { stream, group, options };
+  return { stream, group, ...(database !== undefined && { database }), options };
 }

@@ -1,8 +1,10 @@
-import { Injectable } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { Inject, Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { refuseOptions } from '../errors/invalid-options.error.js';
 import { InvalidStreamConsumerError } from '../errors/invalid-stream-consumer.error.js';
 import type { StreamConsumerDefinition } from '../runtime/streams/stream-consumer-definition.js';
+import { DATABASE } from '../utils/tokens.js';
+import { type Database, refuseUnknownDatabase } from './databases.js';
 import { findCandidates, type Candidate } from './candidate.js';
 import { findStreamMethods, type StreamMethods } from './decorated-methods.js';
 import { HandlerBinder } from './handler-binder.js';
@@ -17,7 +19,7 @@ import {
 import { bindStreamHandlers } from './stream-handlers.js';
 
 /**
- * Finds the application's stream consumers and binds their methods.
+ * Finds the application's stream consumers of one database and binds their methods.
  *
  * - What is decorated runs or is refused, with class and method: nothing is ignored.
  * - Options: the defaults, then `@StreamConsumer()`'s.
@@ -28,11 +30,21 @@ export class StreamConsumerExplorer {
   readonly #discovery: DiscoveryService;
   readonly #scanner: MetadataScanner;
   readonly #binder: HandlerBinder;
+  readonly #modules: ModulesContainer;
+  readonly #database: string | undefined;
 
-  constructor(discovery: DiscoveryService, scanner: MetadataScanner, binder: HandlerBinder) {
+  constructor(
+    discovery: DiscoveryService,
+    scanner: MetadataScanner,
+    binder: HandlerBinder,
+    modules: ModulesContainer,
+    @Inject(DATABASE) { name }: Database,
+  ) {
     this.#discovery = discovery;
     this.#scanner = scanner;
     this.#binder = binder;
+    this.#modules = modules;
+    this.#database = name;
   }
 
   /** @throws InvalidStreamConsumerError, DuplicateHandlerError, InvalidOptionsError */
@@ -52,7 +64,9 @@ export class StreamConsumerExplorer {
           `a stream consumer must be a singleton: resolve in its handlers what belongs to a request, with ModuleRef`,
       );
     }
-    const { stream, group, options: said } = readStreamConsumer(type);
+    const { stream, group, database, options: said } = readStreamConsumer(type);
+    refuseUnknownDatabase(`${type.name}: @StreamConsumer()`, database, this.#modules);
+    if (database !== this.#database) return undefined;
     const options = resolveStreamConsumerOptions(said);
     const refuse = refuseOptions(`${type.name}: @StreamConsumer()`);
     refuseContradictions(stream, options, refuse);

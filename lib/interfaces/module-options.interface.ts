@@ -65,4 +65,13 @@ export interface PgQueueOptionsFactory {
   createPgQueueOptions(): PgQueueModuleOptions | Promise<PgQueueModuleOptions>;
 }
 
-export type PgQueueModuleAsyncOptions = ConfigurableModuleAsyncOptions<PgQueueModuleOptions, 'createPgQueueOptions'>;
+export interface PgQueueModuleExtras {
+  /**
+   * Names this database where the application has several: what is to be of it says so, as `@Processor({ name, database })` and
+   * `@InjectQueue(queue, database)` do. At most one is without a name. Two of the same name fail startup.
+   */
+  name?: string;
+}
+
+export type PgQueueModuleAsyncOptions = ConfigurableModuleAsyncOptions<PgQueueModuleOptions, 'createPgQueueOptions'> &
+  PgQueueModuleExtras;

@@ -6,6 +6,8 @@ import type { QueueContract } from './queue-contract.interface.js';
 export interface ProcessorOptions {
   /** The queue, or its contract. */
   name: string | QueueContract;
+  /** Of which `forRoot({ name })`. Default: of the one without a name. */
+  database?: string;
   /** `Scope.REQUEST`: an instance for each attempt of a job, with what it injects; `JOB_REF` injects the job. Default: one for all. */
   scope?: Scope;
   /** With `Scope.REQUEST`: jobs share instances as the application's `ContextIdStrategy` says. Default `false`. */

@@ -14,6 +14,8 @@ export interface KeepJobs {
 export interface RegisterQueueOptions {
   /** By its contract: what this process adds to it is validated, and `@InjectQueue(contract)` is injectable as well. */
   name: string | QueueContract;
+  /** Of which `forRoot({ name })` it is. Default: of the one without a name. */
+  database?: string;
   /** Win over the module's; `add()`'s win over these. Registering a queue twice with different ones fails startup. */
   defaultJobOptions?: DefaultJobOptions;
   /** How long finished jobs stay: completed ones an hour by default, failed (dead) ones 14 days. */
@@ -26,7 +28,7 @@ export interface RegisterQueueOptions {
 }
 
 /** What a `registerQueueAsync()` factory returns. */
-export type QueueOptions = Omit<RegisterQueueOptions, 'name'>;
+export type QueueOptions = Omit<RegisterQueueOptions, 'name' | 'database'>;
 
 /** What a `useClass` or `useExisting` of `registerQueueAsync()` implements. */
 export interface QueueOptionsFactory {
@@ -35,4 +37,6 @@ export interface QueueOptionsFactory {
 
 export interface RegisterQueueAsyncOptions extends ConfigurableModuleAsyncOptions<QueueOptions, 'createQueueOptions'> {
   name: string | QueueContract;
+  /** Of which `forRoot({ name })` it is. Default: of the one without a name. */
+  database?: string;
 }

@@ -10,6 +10,8 @@ export interface StreamConsumerOptions {
    * across deploys. 1 to 200 characters, none of them a control character.
    */
   group: string;
+  /** Of which `forRoot({ name })`. Default: of the one without a name. */
+  database?: string;
   /**
    * `pgque`: the queue of this name in a PgQue installation (0.2.0 or later) in the module's database. Default `pgqueue`: the
    * module's own streams. On PgQue one process at a time has a group, and another takes over when that ends; a batch is what was

@@ -1,4 +1,5 @@
 import type { QueueContract } from '../interfaces/queue-contract.interface.js';
+import { databaseToken } from './database-tokens.js';
 import { isContract } from './queue-contract.js';
 
 /**
@@ -6,7 +7,10 @@ import { isContract } from './queue-contract.js';
  *
  * By a contract it is another one than by the name alone: what asks for a typed queue does not get one that nothing validates,
  * because somebody registered the queue without its contract.
+ *
+ * @param database of which `forRoot({ name })`; default: of the one without a name.
  */
-export function getQueueToken(queue: string | QueueContract): string {
-  return isContract(queue) ? `PgQueueContract_${queue.name}` : `PgQueue_${queue}`;
+export function getQueueToken(queue: string | QueueContract, database?: string): string {
+  const token = isContract(queue) ? `PgQueueContract_${queue.name}` : `PgQueue_${queue}`;
+  return database === undefined ? token : databaseToken(token, database);
 }

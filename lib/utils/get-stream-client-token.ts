@@ -1,3 +1,5 @@
+import { databaseToken } from './database-tokens.js';
+
 /**
  * The injection token of the `StreamClient` for a PgQue installation in the module's database; the class itself is the token of
  * the one for the module's own streams. It needs no consumer, and connects to nothing by itself.
@@ -16,7 +18,10 @@
  *   `InvalidTransactionError`.
  * - The `cursor` of an event is empty. Its `key` is PgQue's `extra1`, its `headers` are `extra2` as JSON, and a payload that is no
  *   JSON is delivered as text.
+ *
+ * @param database of which `forRoot({ name })`; then also `'pgqueue'` for the client of its own streams.
  */
-export function getStreamClientToken(engine: 'pgque'): string {
-  return `StreamClient_${engine}`;
+export function getStreamClientToken(engine: 'pgque' | 'pgqueue', database?: string): string {
+  const token = `StreamClient_${engine}`;
+  return database === undefined ? token : databaseToken(token, database);
 }

@@ -119,7 +119,10 @@ describe('the documented defaults are those of the code:', () => {
     expect(Object.keys(options).length).toBeGreaterThan(5);
     expect(resolveStreamConsumerOptions()).toEqual(options);
     const words = [...documented(CONSUMER)].filter(([, value]) => !value.startsWith('`'));
-    expect(words).toEqual([['group', 'none']]);
+    expect(words).toEqual([
+      ['group', 'none'],
+      ['database', 'none'],
+    ]);
     expect(() => readStreamConsumer(consumer({ group: undefined }))).toThrow(/group is missing/);
   });
 

@@ -5,7 +5,7 @@ import { HandlerBinder } from '../../lib/discovery/handler-binder.js';
 import { ProcessorExplorer } from '../../lib/discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from '../../lib/discovery/stream-consumer.explorer.js';
 import type { WorkerOptions } from '../../lib/index.js';
-import { PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
+import { DATABASE, OPENED_DATABASE, PG_QUEUE_OPTIONS } from '../../lib/utils/tokens.js';
 
 export interface Explored {
   readonly providers?: readonly Provider[];
@@ -33,6 +33,8 @@ export async function exploring({
       HandlerBinder,
       ProcessorExplorer,
       StreamConsumerExplorer,
+      { provide: DATABASE, useValue: { name: undefined } },
+      { provide: OPENED_DATABASE, useValue: { name: undefined } },
       { provide: PG_QUEUE_OPTIONS, useValue: { worker: {}, processors: {}, inheritAppConfig: false, ...options } },
     ],
   }).compile();

@@ -303,7 +303,12 @@ describe('refused at startup: @StreamConsumer() with', () => {
     ['unhandled', 'orders', { ...BILLING, unhandled: 'drop' }, /must be 'nack' or 'ack', not 'drop'/],
     ['shutdownTimeout', 'orders', { ...BILLING, shutdownTimeout: -1 }, /not -1/],
     ['maxStalledCount', 'orders', { ...BILLING, maxStalledCount: -1 }, /integer from 0 to 1000, not -1/],
-    ['database', 'orders', { ...BILLING, database: 'second' }, /no option; known: group, engine/],
+    [
+      'database',
+      'orders',
+      { ...BILLING, database: 'second' },
+      /= 'second' is no name of a forRoot\(\); there are: one without a name/,
+    ],
     [
       'hold',
       'orders',
