@@ -57,7 +57,7 @@ export function describeDriver<Tx extends TransactionHandle>(
       handlers = new Handlers();
       const withPgque = pgque && database.pgque !== undefined;
       if (withPgque) await database.pgque!.call('create_queue', PGQUE_QUEUE);
-      const providers = providersOf(handlers, withPgque);
+      const providers = providersOf(handlers, withPgque, database.options.listen === false ? 100 : 2_000);
       app = await startApplication(database, { providers, options: database.options });
       const jobs = app.get(QueueService);
       [queue, exact, streams] = [jobs.queue('jobs'), jobs.queue('exact'), app.get(StreamService)];

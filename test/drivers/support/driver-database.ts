@@ -5,6 +5,7 @@ import type { PgQueueModuleOptions } from '../../../lib/index.js';
 import { quoteIdentifier } from '../../../lib/utils/quote-identifier.js';
 import { installPgque, hasPgque } from '../../pgque/shim/install-pgque.js';
 import { PgqueSession } from '../../pgque/shim/pgque-database.js';
+import { until } from '../../support/signals.js';
 import type { DriverDatabase } from './driver.js';
 
 /** A name in which each library finds something that looks like a placeholder of its own. */
@@ -40,7 +41,13 @@ export async function serverDatabase(): Promise<Place> {
     options: { pgque: { ticker: false } },
     async close() {
       await client.end();
-      await server.query(`drop database if exists ${name} with (force)`);
+      // what ends a pool does not wait for the server, and a connection that is cut meanwhile has nobody who hears of it
+      await until('all connections to be closed', async () => {
+        const open = `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`;
+        const { rows } = await server.query(open, [name]);
+        return rows.length === 0;
+      });
+      await server.query(`drop database ${name}`);
       await server.end();
     },
   };

@@ -22,23 +22,23 @@ export class Handlers {
 
 export const PGQUE_QUEUE = 'pgque queue';
 
-/** Its classes. */
-export function providersOf(handlers: Handlers, withPgque: boolean): (new () => object)[] {
-  @Processor('jobs', { pollInterval: 100 })
+/** Its classes. `pollInterval`: short where nobody hears of what is written. */
+export function providersOf(handlers: Handlers, withPgque: boolean, pollInterval: number): (new () => object)[] {
+  @Processor('jobs', { pollInterval })
   class Jobs {
     @Process()
     run(job: ActiveJob): unknown {
       return handlers.job(job);
     }
   }
-  @Processor('exact', { pollInterval: 100 })
+  @Processor('exact', { pollInterval })
   class Exact {
     @Process()
     run(job: ActiveJob): unknown {
       return handlers.exact(job);
     }
   }
-  @StreamConsumer('events', { group: 'g', pollInterval: 100, retryDelay: 10 })
+  @StreamConsumer('events', { group: 'g', pollInterval, retryDelay: 10 })
   class Events {
     @OnStreamEvent()
     on(event: StreamEvent, context: StreamContext): unknown {
