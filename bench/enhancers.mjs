@@ -76,14 +76,14 @@ async function measure({ run }, calls, isScoped) {
 }
 
 const runs = [
-  ['a closure that calls the method', closure(app.get(Plain), 'handle'), 5_000_000],
-  ...Object.entries(cases).map(([what, [calls]], i) => [what, handlers[i], calls]),
+  { what: 'a closure that calls the method', handler: closure(app.get(Plain), 'handle'), calls: 5_000_000 },
+  ...Object.entries(cases).map(([what, [calls]], i) => ({ what, handler: handlers[i], calls })),
 ];
 const figures = runs.map(() => []);
 // interleaved, there and back, the first rounds to warm up
 for (let round = -1; round <= ROUNDS; round++) {
   const order = [...runs.entries()];
-  for (const [i, [what, handler, calls]] of round % 2 === 0 ? order : order.toReversed()) {
+  for (const [i, { what, handler, calls }] of round % 2 === 0 ? order : order.toReversed()) {
     const figure = await measure(handler, calls, what.startsWith('request-scoped'));
     if (round > 0) figures[i].push(figure);
   }
@@ -93,7 +93,7 @@ console.log(
   `${machine()}; Node ${process.version}; ${new Date().toISOString().slice(0, 10)}; medians of ${ROUNDS} rounds\n`,
 );
 console.log('| A call of a handler that does nothing | ns | × |\n| --- | ---: | ---: |');
-for (const [i, [what]] of runs.entries()) {
+for (const [i, { what }] of runs.entries()) {
   const [own, first] = [median(figures[i]), median(figures[0])];
   console.log(
     `| ${what} | ${own < 100 ? own.toFixed(1) : Math.round(own).toLocaleString('en')} | ${(own / first).toFixed(2)} |`,

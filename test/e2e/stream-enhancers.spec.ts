@@ -226,6 +226,33 @@ describe('before the handler of a whole batch', () => {
   });
 });
 
+it('a guard that refuses a batch is asked about each of its events by itself', async () => {
+  const stream = newStream();
+  const asked: number[][] = [];
+  const seen: number[] = [];
+  await publish(stream, 1, 2, 3);
+  @StreamConsumer(stream, { ...GROUP, attempts: 2 })
+  class Batches {
+    @OnStreamBatch()
+    @UseGuards({
+      canActivate: (context) => {
+        const numbers = context.getArgByIndex<StreamEvent[]>(0).map(({ data }) => data.n);
+        asked.push(numbers);
+        return !numbers.includes(2);
+      },
+    })
+    handle([event]: StreamEvent[]): void {
+      seen.push(event!.data.n);
+    }
+  }
+  await start({ providers: [Batches] });
+  await until('a dead letter', async () => (await deadLetters(database, stream)).length === 1);
+  await until('the others', () => seen.length === 2);
+  expect(asked[0]).toEqual([1, 2, 3]);
+  expect(new Set(asked.slice(1).map(([n, ...more]) => (more.length === 0 ? n : 'more')))).toEqual(new Set([1, 2, 3]));
+  expect(new Set(seen)).toEqual(new Set([1, 3]));
+});
+
 describe('the global guards of the application', () => {
   it('stand before events with inheritAppConfig: true alone', async () => {
     const asked: unknown[] = [];
