@@ -71,6 +71,15 @@ const CONNECT: Readonly<Record<string, (url: string) => Promise<Connected>>> = {
 
 const snippets = documented();
 
+const { dependencies } = JSON.parse(readFileSync(path.join(import.meta.dirname, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>;
+};
+
+function short(name: string): string {
+  const version = dependencies[name]!.replace(/^.*@/, '');
+  return version.includes('-') ? version : version.replace(/\.\d+$/, '');
+}
+
 describe('docs/transactions.md', () => {
   let database: Place;
 
@@ -96,9 +105,6 @@ describe('docs/transactions.md', () => {
   });
 
   it('names the versions that are tested here', () => {
-    const { dependencies } = JSON.parse(readFileSync(path.join(import.meta.dirname, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
     const packages: Record<string, string[]> = {
       Prisma: ['@prisma/client'],
       Drizzle: ['drizzle-orm', 'drizzle-orm-1'],
@@ -107,10 +113,6 @@ describe('docs/transactions.md', () => {
       'postgres.js': ['postgres'],
       PGlite: ['@electric-sql/pglite'],
     };
-    const short = (name: string): string => {
-      const version = dependencies[name]!.replace(/^.*@/, '');
-      return version.includes('-') ? version : version.replace(/\.\d+$/, '');
-    };
     const rows = table(OF_DRIVERS, '## What to pass');
     expect(rows).toHaveLength(12);
     for (const [library, versions, what] of rows) {
@@ -118,5 +120,13 @@ describe('docs/transactions.md', () => {
       expect([library, versions]).toEqual([library, names.map(short).join(' and ')]);
       expect(quoted(what!)).toBeDefined();
     }
+  });
+
+  it('names the adapters of @nestjs-cls/transactional that are tested here, and their versions', () => {
+    const tested = Object.keys(dependencies).filter((name) => name.startsWith('@nestjs-cls/'));
+    const rows = table(OF_DRIVERS, '## Inside @Transactional()');
+    expect(new Map(rows.map(([, adapter, version]) => [quoted(adapter!), version]))).toEqual(
+      new Map(tested.map((name) => [name, short(name)])),
+    );
   });
 });
