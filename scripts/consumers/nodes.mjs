@@ -6,8 +6,8 @@ import { npm, root } from './npm.mjs';
 
 const run = promisify(execFile);
 
-/** The oldest that `engines` allows, and the newest of each line. */
-const VERSIONS = ['20.19.0', '20.20.2', '22.23.3', '24.21.0'];
+/** Where `engines` begins, since before that there is no require() of an ES module; and the newest of each line. */
+const VERSIONS = ['20.19.0', '20.20.2', '22.12.0', '22.23.3', '24.21.0'];
 
 /** The binaries, of npm's package `node`; kept in .build/nodes. */
 export async function allNodes() {
