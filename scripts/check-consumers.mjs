@@ -1,81 +1,66 @@
-// Installs the packed package beside Nest 11 as an application would, and loads it from CommonJS and from ESM: the module
-// comes up without a database and the refusal of missing options says what to do; and what it takes from the inside of Nest
-// is there, so that a handler is called through a guard, an interceptor, a pipe and a filter, in a context of its own.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+// Installs the packed package beside Nest 11 and Nest 12 as applications would, and runs such applications: those in
+// consumers/fixtures, by the Node that runs this or, with --all-nodes, by each that is supported.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import { installConsumer } from './consumers/consumer.mjs';
+import { allNodes } from './consumers/nodes.mjs';
+import { npm, root } from './consumers/npm.mjs';
+import { dropSchema, startServer } from './consumers/server.mjs';
 
-const home = path.resolve('.build/consumer');
-const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', shell: process.platform === 'win32' });
+const run = promisify(execFile);
+const options = process.argv.slice(2);
+if (options.some((option) => option !== '--all-nodes')) throw new Error('usage: check-consumers.mjs [--all-nodes]');
+const nodes = options.length > 0 ? await allNodes() : [process.execPath];
 
-rmSync(home, { recursive: true, force: true });
-mkdirSync(home, { recursive: true });
-const [{ filename }] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', home], '.'));
-writeFileSync(path.join(home, 'package.json'), '{ "private": true }');
-const nest = ['@nestjs/common@11', '@nestjs/core@11', 'pg@8', 'reflect-metadata@0.2', 'rxjs@7'];
-npm(['install', '--no-audit', '--no-fund', `./${filename}`, ...nest], home);
+const home = mkdtempSync(path.join(tmpdir(), 'pgqueue-consumers-'));
+const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', home];
+const [{ filename }] = JSON.parse(await npm(pack, root));
+const consumers = [];
+for (const nest of [11, 12]) {
+  consumers.push(await installConsumer(path.join(home, `nest-${nest}`), nest, path.join(home, filename)));
+}
 
-const body = `
-class Processor_ { hello() {} }
-Process('hello')(Processor_.prototype, 'hello', Object.getOwnPropertyDescriptor(Processor_.prototype, 'hello'));
-Processor('greetings')(Processor_);
-class App {}
-Module({ imports: [PgQueueModule.forRoot({ logger: false })], providers: [Processor_] })(App);
-for (const name of Object.keys(process.env)) if (name.startsWith('PG') || name === 'DATABASE_URL') delete process.env[name];
-NestFactory.createApplicationContext(App, { logger: false, abortOnError: false }).then(
-  () => { throw new Error('started without a database'); },
-  (error) => {
-    if (!(error instanceof InvalidOptionsError) || !error.message.includes('DATABASE_URL')) throw error;
-    console.log(process.argv[1].split(/[\\\\/]/).pop() + ': ok');
-  },
-);
-`;
-const names = '{ InvalidOptionsError, PgQueueModule, Process, Processor }';
-const cjs = `require('reflect-metadata');
-const { Module } = require('@nestjs/common');
-const { NestFactory } = require('@nestjs/core');
-const ${names} = require('nestjs-pgqueue');
-`;
-const esm = `import 'reflect-metadata';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import ${names} from 'nestjs-pgqueue';
-`;
-const enhancers = `import 'reflect-metadata';
-import assert from 'node:assert/strict';
-import { Module, ParseIntPipe, Scope, UseFilters, UseGuards, UseInterceptors } from '@nestjs/common';
-import { DiscoveryModule, NestFactory } from '@nestjs/core';
-import { map } from 'rxjs';
-import { CurrentJob, isPgQueueContext, JobData, Process, Processor } from 'nestjs-pgqueue';
-import { HandlerBinder } from './node_modules/nestjs-pgqueue/dist/discovery/handler-binder.js';
-import { ProcessorExplorer } from './node_modules/nestjs-pgqueue/dist/discovery/processor.explorer.js';
-import { PG_QUEUE_OPTIONS } from './node_modules/nestjs-pgqueue/dist/utils/tokens.js';
-class Guard { canActivate(context) { return isPgQueueContext(context) && context.getArgByIndex(0).data.n !== '0'; } }
-class Twice { intercept(_context, next) { return next.handle().pipe(map((n) => n * 2)); } }
-class Caught { catch({ message }) { return 'caught ' + message; } }
-class Handlers { handle(n, job) { return n + job.data.plus; } }
-const of = [Handlers.prototype, 'handle', Object.getOwnPropertyDescriptor(Handlers.prototype, 'handle')];
-for (const decorate of [Process(), UseGuards(Guard), UseInterceptors(Twice), UseFilters(Caught)]) decorate(...of);
-JobData('n', ParseIntPipe)(Handlers.prototype, 'handle', 0);
-CurrentJob()(Handlers.prototype, 'handle', 1);
-Processor({ name: 'numbers', scope: Scope.REQUEST })(Handlers);
-class App {}
-const options = { provide: PG_QUEUE_OPTIONS, useValue: { worker: {}, processors: {}, inheritAppConfig: false } };
-Module({ imports: [DiscoveryModule], providers: [Handlers, HandlerBinder, ProcessorExplorer, options] })(App);
-const app = await NestFactory.createApplicationContext(App, { logger: false, abortOnError: false });
-const [{ catchAll }] = app.get(ProcessorExplorer).explore();
-const results = [];
-for (const n of ['20', '0', 'x']) results.push(await catchAll.run({ data: { n, plus: 1 } }));
-const refused = 'caught Validation failed (numeric string is expected)';
-assert.deepEqual(results, [42, 'caught Forbidden resource', refused]);
-await app.close();
-console.log('nest-11-enhancers.mjs: ok');
-`;
-for (const [file, text] of [
-  ['nest-11.cjs', cjs + body],
-  ['nest-11.mjs', esm + body],
-  ['nest-11-enhancers.mjs', enhancers],
-]) {
-  writeFileSync(path.join(home, file), text);
-  process.stdout.write(execFileSync(process.execPath, [file], { cwd: home, encoding: 'utf8' }));
+let failed = false;
+const server = await startServer();
+try {
+  for (const node of nodes) for (const consumer of consumers) await check(node, consumer);
+} finally {
+  await server.stop();
+}
+if (failed) console.log(`what failed can be looked at in ${home}`);
+else rmSync(home, { recursive: true, force: true });
+process.exitCode = failed ? 1 : 0;
+
+async function check(node, { nest, programs }) {
+  const { stdout: version } = await run(node, ['-p', 'process.versions.node']);
+  const where = `Node ${version.trim()}, Nest ${nest}`;
+  const good = [];
+  for (const program of programs) {
+    const problem = await problemOf(node, program);
+    if (problem === undefined) good.push(program.name);
+    else {
+      failed = true;
+      console.log(`failed: ${where}: ${program.name}: ${problem}`);
+    }
+  }
+  console.log(`${where}: ${good.join(', ') || 'nothing'} ok`);
+}
+
+/** Why a program does not do what it should: it ends by itself, with 0, and says last that all is well. */
+async function problemOf(node, { file, onDatabase }) {
+  const schema = `consumer_${process.pid}`;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PG|DATABASE_URL$)/.test(name)));
+  if (onDatabase) Object.assign(env, { DATABASE_URL: server.url, SCHEMA: schema });
+  try {
+    const { stdout, stderr } = await run(node, [file], { cwd: path.dirname(file), env, timeout: 60_000 });
+    return stdout.endsWith('all is well\n') ? undefined : `it ended before its end\n${stdout}${stderr}`;
+  } catch ({ code, killed, stdout, stderr, message }) {
+    const how = killed ? 'it did not end within a minute' : `it ended with ${code ?? message}`;
+    return `${how}\n${stdout}${stderr}`;
+  } finally {
+    if (onDatabase) await dropSchema(server.url, schema);
+  }
 }
