@@ -1,12 +1,15 @@
 import { Inject, Injectable, Module } from '@nestjs/common';
+import { ConfigModule as ConfigModuleOfNest, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
+  getQueueToken,
   PgQueueModule,
   type PgQueueModuleOptions,
   type PgQueueOptionsFactory,
   PgQueueRuntime,
+  type Queue,
   QueueService,
 } from '../../lib/index.js';
 import { RecordingLogger } from '../support/application.js';
@@ -65,6 +68,47 @@ describe('forRootAsync()', () => {
     expect((await ended(queue, await queue.add('job', null))).returnvalue).toBe('ran');
     await app.close();
   });
+});
+
+it('takes the options of processors and queues from ConfigService', async () => {
+  const name = newQueue();
+  let [running, most] = [0, 0];
+  const handle = async (): Promise<void> => {
+    most = Math.max(most, ++running);
+    await aWhile();
+    running--;
+  };
+  vi.stubEnv('JOBS_CONCURRENCY', '3');
+  vi.stubEnv('JOBS_ATTEMPTS', '7');
+  const values = { database: { connection: database.url, schema: database.schema } };
+  @Module({
+    imports: [
+      ConfigModuleOfNest.forRoot({ isGlobal: true, ignoreEnvFile: true, load: [() => values] }),
+      PgQueueModule.registerQueueAsync({
+        name,
+        inject: [ConfigService],
+        useFactory: (config: ConfigService) => ({
+          defaultJobOptions: { attempts: Number(config.get('JOBS_ATTEMPTS')) },
+        }),
+      }),
+      PgQueueModule.forRootAsync({
+        inject: [ConfigService],
+        useFactory: (config: ConfigService) => ({
+          ...config.getOrThrow<PgQueueModuleOptions>('database'),
+          logger: false,
+          processors: { [name]: { concurrency: Number(config.get('JOBS_CONCURRENCY')) } },
+        }),
+      }),
+    ],
+    providers: [processor(name, handle, { concurrency: 1 })],
+  })
+  class AppModule {}
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
+  const queue = app.get<Queue>(getQueueToken(name));
+  const jobs = await queue.addBulk(Array.from({ length: 12 }, () => ({ name: 'job', data: null })));
+  for (const job of jobs) await ended(queue, job);
+  expect([most, jobs[0]!.opts.attempts]).toEqual([3, 7]);
+  await app.close();
 });
 
 it('processing: false runs nothing until PgQueueRuntime is started, nor after it is stopped', async () => {
