@@ -69,7 +69,23 @@ export class AmbientTransaction {
     }
     if (own !== undefined) return own.executor;
     if (this.#host?.isTransactionActive() !== true) return undefined;
-    return elsewhereSaid(toExecutor(this.#host.tx), what);
+    return elsewhereSaid(joined(this.#host.tx, what), what);
+  }
+}
+
+/** What to say to those whose transactions are not meant. */
+const remedy = (what: string): string =>
+  `say transaction: 'never' for ${what}, or which transactions are meant with forRoot({ transactionHost })`;
+
+/** Of an application whose transactions are MongoDB's, say, none can be joined. */
+function joined(tx: unknown, what: string): TransactionExecutor {
+  try {
+    return toExecutor(tx);
+  } catch (cause) {
+    throw new InvalidTransactionError(
+      `The transaction around this cannot be joined: ${(cause as Error).message}. If that is as it should be, ${remedy(what)}`,
+      { cause },
+    );
   }
 }
 
@@ -83,7 +99,7 @@ function elsewhereSaid(executor: TransactionExecutor, what: string): Transaction
       } catch (error) {
         if (!NOT_HERE.has(serverError(error)?.code ?? '')) throw error;
         throw new InvalidTransactionError(
-          `The transaction around this is on a database without this schema: say transaction: 'never' for ${what}, or which transactions are meant with forRoot({ transactionHost })`,
+          `The transaction around this is on a database without this schema: ${remedy(what)}`,
           { cause: error },
         );
       }

@@ -115,6 +115,20 @@ describe('inside @Transactional()', () => {
     expect(await orders.streams.read(stream)).toHaveLength(1);
   });
 
+  it('whose handle is none that can be written in, it says so, before anything is written', async () => {
+    const session = { client: 'of MongoDB', startTransaction: () => undefined };
+    const foreign = {
+      ...pool,
+      connect: async () => ({ ...session, query: async () => undefined, release: () => undefined }),
+    };
+    const { app } = await start({ imports: [clsTransactions(foreign as never)], options: { processing: false } });
+    const name = newQueue();
+    const adding = app.get(TransactionHost).withTransaction(async () => app.get(QueueService).add(name, 'n', 1));
+    await expect(adding).rejects.toThrow(InvalidTransactionError);
+    await expect(adding).rejects.toThrow(/cannot be joined: tx is .*transaction: 'never'.*transactionHost/);
+    expect(await app.get(QueueService).queue(name).getJobs()).toEqual([]);
+  });
+
   it('of a database that has no such schema, it says so', async () => {
     const elsewhere = `elsewhere_${process.pid}_${Date.now()}`;
     await database.client.query(`create database ${elsewhere}`);
