@@ -117,10 +117,8 @@ describe('inside @Transactional()', () => {
 
   it('whose handle is none that can be written in, it says so, before anything is written', async () => {
     const session = { client: 'of MongoDB', startTransaction: () => undefined };
-    const foreign = {
-      ...pool,
-      connect: async () => ({ ...session, query: async () => undefined, release: () => undefined }),
-    };
+    const client = { ...session, query: async () => undefined, release: () => undefined };
+    const foreign = { connect: async () => client };
     const { app } = await start({ imports: [clsTransactions(foreign as never)], options: { processing: false } });
     const name = newQueue();
     const adding = app.get(TransactionHost).withTransaction(async () => app.get(QueueService).add(name, 'n', 1));
