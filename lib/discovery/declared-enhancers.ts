@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { Candidate } from './candidate.js';
 import type { HandlerKind } from './handler-kind.js';
+import { misreadScope } from './misread-scope.js';
 import {
   EXCEPTION_FILTERS_METADATA,
   GUARDS_METADATA,
@@ -36,6 +37,7 @@ export function readDeclared(
   kind: HandlerKind,
 ): Map<string, Declared> {
   const { type, instance } = candidate;
+  refuseMisread(candidate, kind);
   const onClass = enhancersOf(type);
   const read = new Map<string, Declared>();
   for (const method of methods) {
@@ -90,4 +92,13 @@ function refuseUnmade(
         `the decorator an instance`,
     );
   }
+}
+
+function refuseMisread({ type, wrapper }: Candidate, kind: HandlerKind): void {
+  const scoped = misreadScope(wrapper);
+  if (scoped === undefined) return;
+  kind.refuse(
+    `${type.name} is request-scoped by ${scoped.name}, which something of it injects, and this release of Nest does not see it: ` +
+      `update Nest${kind.hasJob ? `, or say scope: Scope.REQUEST on ${type.name} and on what injects ${scoped.name}` : ''}`,
+  );
 }

@@ -17,6 +17,9 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, APP_PIPE, ExternalContextCreator } from '@nestjs/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Candidate } from '../../lib/discovery/candidate.js';
+import { readDeclared } from '../../lib/discovery/declared-enhancers.js';
+import { JOB_HANDLERS } from '../../lib/discovery/handler-kind.js';
 import { ProcessorExplorer } from '../../lib/discovery/processor.explorer.js';
 import { StreamConsumerExplorer } from '../../lib/discovery/stream-consumer.explorer.js';
 import {
@@ -281,6 +284,40 @@ describe('refused at startup: a handler of jobs with', () => {
       }
       expect(await processors({ providers: [type] })).toHaveLength(1);
     }
+  });
+
+  it('a guard that makes it request-scoped, by what it injects, unseen by the release of Nest', () => {
+    class Guarded {
+      handle(): void {}
+    }
+    const provider = (
+      parts: { ctor?: unknown[]; properties?: unknown[]; enhancers?: unknown[] },
+      scope = 0,
+    ): unknown => ({
+      name: 'Tenant',
+      scope,
+      host: { injectables: new Map() },
+      isDependencyTreeStatic: () => true,
+      getCtorMetadata: () => parts.ctor,
+      getPropertiesMetadata: () => parts.properties?.map((wrapper) => ({ key: 'x', wrapper })),
+      getEnhancersMetadata: () => parts.enhancers,
+    });
+    const read = (wrapper: unknown): unknown => {
+      const candidate = { type: Guarded, instance: new Guarded(), isStatic: true, wrapper };
+      return readDeclared(candidate as unknown as Candidate, ['handle'], JOB_HANDLERS).get('handle');
+    };
+    const tenant = provider({}, Scope.REQUEST);
+    for (const guard of [
+      provider({ ctor: [provider({}), tenant] }),
+      provider({ properties: [provider({ ctor: [tenant] })] }),
+    ]) {
+      expect(() => read(provider({ enhancers: [guard] }))).toThrow(
+        /^Guarded is request-scoped by Tenant, .*update Nest, or say scope: Scope\.REQUEST on Guarded and on what injects Tenant$/,
+      );
+    }
+    const circle: unknown[] = [];
+    circle.push(provider({ ctor: circle }));
+    expect(read(provider({ enhancers: circle }))).toMatchObject({ enhanced: false });
   });
 
   it.each(['stalled', 'error'] as const)(
