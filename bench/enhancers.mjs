@@ -5,7 +5,7 @@ import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import { HandlerBinder } from '../dist/discovery/handler-binder.js';
 import { ProcessorExplorer } from '../dist/discovery/processor.explorer.js';
 import { JobData, Process, Processor } from '../dist/index.js';
-import { PG_QUEUE_OPTIONS } from '../dist/utils/tokens.js';
+import { DATABASE, OPENED_DATABASE, PG_QUEUE_OPTIONS } from '../dist/utils/tokens.js';
 import { machine } from './lib/about.mjs';
 
 const ROUNDS = 9;
@@ -47,6 +47,8 @@ Module({
     ...Object.values(cases).map(([, type]) => type),
     HandlerBinder,
     ProcessorExplorer,
+    { provide: DATABASE, useValue: { name: undefined } },
+    { provide: OPENED_DATABASE, useValue: { name: undefined } },
     { provide: PG_QUEUE_OPTIONS, useValue: { worker: {}, processors: {}, inheritAppConfig: false } },
   ],
 })(App);
