@@ -1,7 +1,7 @@
 import { refuseJob } from '../errors/invalid-job.error.js';
 import type { CarriedValues } from '../interfaces/carried-values.interface.js';
 import type { CarryOptions } from '../interfaces/carry-options.interface.js';
-import type { JobHandler, ProcessorDefinition } from '../runtime/processor-definition.js';
+import { type JobHandler, type ProcessorDefinition, withHandlers } from '../runtime/processor-definition.js';
 import type { DataLimits } from '../utils/json-inspection.js';
 import type { Refuse } from '../utils/shape.js';
 import { toStoredJson } from '../utils/stored-json.js';
@@ -53,12 +53,7 @@ export class CarriedContext {
 
   /** The same processor, whose handlers run with what their job carries. */
   into(definition: ProcessorDefinition): ProcessorDefinition {
-    const { handlers, catchAll } = definition;
-    return {
-      ...definition,
-      handlers: new Map([...handlers].map(([name, handler]) => [name, this.#around(handler)])),
-      ...(catchAll === undefined ? {} : { catchAll: this.#around(catchAll) }),
-    };
+    return withHandlers(definition, (handler) => this.#around(handler));
   }
 
   #around(handler: JobHandler): JobHandler {

@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '../interfaces/transaction.interface.js';
-import type { JobHandler, ProcessorDefinition } from '../runtime/processor-definition.js';
+import { type JobHandler, type ProcessorDefinition, withHandlers } from '../runtime/processor-definition.js';
 import type { AmbientTransaction } from '../transactions/ambient-transaction.js';
 
 export interface HandlerTransactionsDeps {
@@ -24,12 +24,7 @@ export class HandlerTransactions {
 
   /** The same processor, whose transactional handlers have their transactions. */
   into(definition: ProcessorDefinition): ProcessorDefinition {
-    const { handlers, catchAll } = definition;
-    return {
-      ...definition,
-      handlers: new Map([...handlers].map(([name, handler]) => [name, this.#around(handler)])),
-      ...(catchAll === undefined ? {} : { catchAll: this.#around(catchAll) }),
-    };
+    return withHandlers(definition, (handler) => this.#around(handler));
   }
 
   #around(handler: JobHandler): JobHandler {

@@ -44,3 +44,16 @@ export interface ProcessorDefinition {
 export function handlersOf({ handlers, catchAll }: ProcessorDefinition): JobHandler[] {
   return catchAll === undefined ? [...handlers.values()] : [...handlers.values(), catchAll];
 }
+
+/** The same processor with other handlers. */
+export function withHandlers(
+  definition: ProcessorDefinition,
+  change: (handler: JobHandler) => JobHandler,
+): ProcessorDefinition {
+  const { handlers, catchAll } = definition;
+  return {
+    ...definition,
+    handlers: new Map([...handlers].map(([name, handler]) => [name, change(handler)])),
+    ...(catchAll === undefined ? {} : { catchAll: change(catchAll) }),
+  };
+}

@@ -78,7 +78,7 @@ describe('handlers in transactions of their own', () => {
     const ends = await fault.ledger.quiet(queue, keys, 120_000);
     expect([...ends.values()].filter((end) => end !== 'c')).toEqual([]);
     const refused = (): number =>
-      fault.processes.flatMap(({ told }) => told).filter(({ event }) => event === 'refused').length;
+      fault.processes.flatMap(({ told }) => told).filter(({ event }) => event === 'completion refused').length;
     await until('a completion to be refused', () => refused() > 0);
     report.injected('completions refused', refused());
     // those that came back have ended what they had in hand

@@ -49,7 +49,7 @@ ActiveJob.prototype.completeIn = async function (...args) {
   try {
     await whole.apply(this, args);
   } catch (error) {
-    tell('refused', { key: this.data.k, why: (error as Error).name });
+    tell('completion refused', { key: this.data.k, why: (error as Error).name });
     throw error;
   }
 };
