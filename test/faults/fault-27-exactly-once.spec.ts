@@ -50,14 +50,18 @@ describe('handlers in transactions of their own', () => {
     );
     const thawing: Promise<void>[] = [];
     for (let round = 0; round < rounds; round++) {
+      const heard = new Map(workers.map((one) => [one, one.told.length]));
       await jobs.addBulk(all.slice(round * share, (round + 1) * share));
       if (!isFrozen(round)) await sleep(random.between(100, 900));
-      const ready = workers.filter(({ isRunning, told }) => isRunning && told.some(({ event }) => event === 'ready'));
-      const victim = random.of(ready);
-      const begun = victim.told.length;
+      const ready = (): WorkerProcess[] =>
+        workers.filter(({ isRunning, told }) => isRunning && told.some(({ event }) => event === 'ready'));
+      // of those that stand still: one that has something in hand, whoever gets it
+      const busy = (): WorkerProcess | undefined =>
+        ready().find((one) => one.told.slice(heard.get(one) ?? 0).some(({ event }) => event === 'began'));
+      if (isFrozen(round)) await until('a long job to have begun', () => busy() !== undefined, 60_000);
+      const victim = busy() ?? random.of(ready());
       workers = [...workers.filter((one) => one !== victim), spawn()];
       if (isFrozen(round)) {
-        await until('it to have begun', () => victim.told.slice(begun).some(({ event }) => event === 'began'));
         process.kill(victim.pid, 'SIGSTOP');
         await endIdle(names.get(victim)!);
         report.injected('processes that stood still');
@@ -70,9 +74,7 @@ describe('handlers in transactions of their own', () => {
       } else {
         if (await victim.kill()) report.injected('kill -9');
       }
-      await until('one to be ready', () =>
-        workers.some(({ isRunning, told }) => isRunning && told.some(({ event }) => event === 'ready')),
-      );
+      await until('one to be ready', () => ready().length > 0);
     }
     await Promise.all(thawing);
     const ends = await fault.ledger.quiet(queue, keys, 120_000);
