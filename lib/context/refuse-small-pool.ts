@@ -16,6 +16,6 @@ export function refuseSmallPool(definitions: readonly ProcessorDefinition[], siz
   const which = holding.map(({ label, options }) => `${label} (concurrency ${options.concurrency})`).join(', ');
   throw new InvalidOptionsError(
     'connection.max',
-    `PgQueueModule.forRoot(): a pool of ${size} connections is too small for the transactional handlers of ${which}, each of which holds one: set max to ${slots + BESIDE} or more, or a lower concurrency`,
+    `PgQueueModule.forRoot(): a pool of ${size} connections is too small for the transactional handlers of ${which}, each of which holds one: set max to ${slots + BESIDE} or more, as connection: { connectionString, max: ${slots + BESIDE} }, or a lower concurrency`,
   );
 }
