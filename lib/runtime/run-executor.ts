@@ -22,6 +22,7 @@ import { followUpOf, handBack } from './follow-up.js';
 import { JobRun, type RunContext } from './job-run.js';
 import { OutcomeWriter, type Settled } from './outcome-writer.js';
 import type { Routes } from './routes.js';
+import { RunStarter } from './run-starter.js';
 import type { Slots } from './slots.js';
 import { reportOutcome } from './report-outcome.js';
 import { storableResult } from './storable-result.js';
@@ -29,10 +30,6 @@ import { BatchRuns, type GroupStream } from './streams/batch-runs.js';
 import type { SuspectPlace } from './suspect-place.js';
 import { tell } from './tell.js';
 
-/** Jobs are started for this long at a time; then timers and requests get their turn: ms. */
-const TURN = 5;
-/** How often the clock is looked at while jobs are started. */
-const STARTS_PER_LOOK = 16;
 /** After an abort, how long a handler may take to react before its run is handed back: ms. */
 const REACT_WITHIN = 1_000;
 
@@ -55,7 +52,6 @@ export interface RunExecutorDeps {
  *
  * - Each processor runs at most `concurrency` jobs at once; a run that has timed out or was abandoned frees its place,
  *   and whatever its handler does later is ignored.
- * - It yields to the event loop every few milliseconds, however short the jobs are.
  * - Nothing a handler, a listener or a result does ends the worker or the process.
  */
 export class RunExecutor implements RunContext {
@@ -68,10 +64,7 @@ export class RunExecutor implements RunContext {
   readonly #writer: OutcomeWriter;
   /** Of a group. */
   readonly #batches: BatchRuns | undefined;
-  #pumping = false;
-  #yielding = false;
-  #turnBegan = 0;
-  #starts = 0;
+  readonly #starter: RunStarter;
 
   constructor(deps: RunExecutorDeps) {
     this.#deps = deps;
@@ -83,6 +76,11 @@ export class RunExecutor implements RunContext {
       onGivenUp: ({ run }) => this.#freePlace(run),
       isDataError: (error) => deps.engine.isDataError(error),
       log: deps.log,
+    });
+    this.#starter = new RunStarter({
+      slots: deps.routes.slots,
+      start: (run) => this.#start(run),
+      onTurn: () => this.onRoom(),
     });
     this.#batches =
       deps.stream &&
@@ -133,15 +131,13 @@ export class RunExecutor implements RunContext {
       run.suspect = suspectLanes.length > 0 && suspectLanes.includes(one.lease.lane);
       run.slots.push(run);
     }
-    this.#turnBegan = now;
-    if (start) this.#pump();
+    if (start) this.#starter.turn(now);
   }
 
   /** @param start as of `take()`. */
   takeBatch(batch: Batch, start = true): void {
     this.#batches!.take(batch);
-    this.#turnBegan = performance.now();
-    if (start) this.#pump();
+    if (start) this.#starter.turn(performance.now());
   }
 
   /** Lets go of keys whose events have ended without saying so: completed in a transaction, cancelled, or with their process. */
@@ -204,14 +200,13 @@ export class RunExecutor implements RunContext {
   /** Others have ended these: their signals abort, and what their handlers still do is ignored. */
   taken(runs: readonly TakenRun[]): void {
     if (runs.length > 0) this.#takeOut(runs);
-    this.#pump();
+    this.#starter.start();
     this.onRoom();
   }
 
   /** There may be more places than before: what waits begins. */
   roomChanged(): void {
-    this.#turnBegan = performance.now();
-    this.#pump();
+    this.#starter.turn(performance.now());
     this.onRoom();
   }
 
@@ -271,33 +266,6 @@ export class RunExecutor implements RunContext {
       if (error instanceof InvalidTransactionError) run.completedInTransaction = false;
       throw error;
     }
-  }
-
-  #pump(): void {
-    // a handler that ends at once comes back here: the loop below goes on by itself
-    if (this.#pumping || this.#yielding) return;
-    this.#pumping = true;
-    for (const slots of this.#deps.routes.slots) {
-      for (let run = slots.begin(); run !== undefined; run = slots.begin()) {
-        this.#start(run);
-        if (++this.#starts % STARTS_PER_LOOK === 0 && performance.now() - this.#turnBegan > TURN) {
-          this.#yield();
-          this.#pumping = false;
-          return;
-        }
-      }
-    }
-    this.#pumping = false;
-  }
-
-  #yield(): void {
-    this.#yielding = true;
-    setImmediate(() => {
-      this.#yielding = false;
-      this.#turnBegan = performance.now();
-      this.#pump();
-      this.onRoom();
-    });
   }
 
   #start(run: JobRun): void {
@@ -389,7 +357,7 @@ export class RunExecutor implements RunContext {
 
   #end(run: JobRun): void {
     run.slots.end(run, performance.now() - run.startedAt);
-    this.#pump();
+    this.#starter.start();
     this.onRoom();
   }
 
@@ -408,7 +376,7 @@ export class RunExecutor implements RunContext {
       this.#batches.written(settled.run, settled.followUp, refusal);
       if (settled.run.claimed.batch !== undefined) this.onBatchEnded();
       if (this.#batches.isVerified(settled.run)) this.#end(settled.run);
-      else this.#pump();
+      else this.#starter.start();
     }
     const delay = settled.outcome.followUp?.delay;
     if (delay !== undefined) this.onDelayed(delay);
