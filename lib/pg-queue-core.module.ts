@@ -22,7 +22,7 @@ import { AMBIENT_TRANSACTION, DATABASE, PG_QUEUE_OPTIONS } from './utils/tokens.
  * handlers that drain have added their last jobs.
  *
  * - One per database: a second one of a name would be a second pool and a second worker, and is refused before either connects.
- * - What it provides and exports is put together with the database's name in `coreModule()`.
+ * - What it provides and exports, under which tokens, goes by the database's name: pg-queue.databases.ts says how.
  */
 @Global()
 @Module({})

@@ -14,7 +14,9 @@ export async function transactionHostToken(connection?: string): Promise<string 
   try {
     const { getTransactionHostToken } = await import('@nestjs-cls/transactional');
     return getTransactionHostToken(connection);
-  } catch {
+  } catch (error) {
+    // what is installed and cannot be loaded is not passed over
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     return undefined;
   }
 }
